@@ -1,0 +1,157 @@
+"""A dataset: records on their sides, as Parquet files that every tool of the field reads, with a fingerprint.
+
+folder/
+  train.parquet, validation.parquet, test.parquet
+  dataset.json      fingerprint, taxonomy, and what there is on every side
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labels.errors import DatasetError
+from labels.extra import library
+from labels.record import Record
+from labels.split import FRACTIONS, split
+from model.bundle import written_whole
+from model.language import UNKNOWN
+from model.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+SCHEMA = 1
+MANIFEST = "dataset.json"
+
+
+def fingerprint(records: Iterable[Record]) -> str:
+    """64 hexadecimal digits that change with any change to any record, and not with their order."""
+    lines = sorted(_canonical(record) for record in records)
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+
+def to_datasets(sides: Mapping[str, Sequence[Record]], taxonomy: Taxonomy) -> DatasetDict:
+    """Side → records as a `datasets.DatasetDict`. In `tags`, null is an unlabelled group, [] none of its tags."""
+    datasets = library("datasets")
+    text = datasets.Value("string")
+    texts = datasets.Features({"list": [text]})["list"]
+    groups = {group.name: texts for group in taxonomy.groups}
+    features = datasets.Features(
+        {
+            **dict.fromkeys(("id", "text", "lang", "target"), text),
+            "watchlist": [{"name": text, "role": text, "aliases": texts}],
+            "tags": groups,
+            "unsure": groups,
+            **dict.fromkeys(("source", "created_at"), text),
+            "annotators": texts,
+        }
+    )
+    found = {}
+    for name, records in sides.items():
+        rows = [_row(record, taxonomy) for record in records]
+        columns = {column: [row[column] for row in rows] for column in features}
+        found[name] = datasets.Dataset.from_dict(columns, features=features)
+    return datasets.DatasetDict(found)
+
+
+def save(folder: str | Path, sides: Mapping[str, Sequence[Record]], *, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Write a dataset whole, and return its manifest. An earlier dataset in `folder` is replaced.
+
+    DatasetError if `folder` holds anything else, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DatasetError(str(folder), "holds something that is no dataset", "Choose another folder")
+    manifest = {
+        "schema": SCHEMA,
+        "fingerprint": fingerprint(record for records in sides.values() for record in records),
+        "taxonomy": taxonomy.id,
+        "sides": {name: counts(records) for name, records in sides.items()},
+    }
+    with written_whole(folder) as draft:
+        with _without_progress_bars():
+            for name, dataset in to_datasets(sides, taxonomy).items():
+                dataset.to_parquet(str(draft / f"{name}.parquet"))
+        text = json.dumps(manifest, ensure_ascii=False, indent=2)
+        (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def load(folder: str | Path) -> dict[str, list[Record]]:
+    """Read what `save` wrote: side → its records. DatasetError if a file is missing or a record was altered."""
+    parquet = library("pyarrow.parquet")
+    manifest = _manifest(Path(folder))
+    sides = {}
+    for name in manifest["sides"]:
+        file = Path(folder) / f"{name}.parquet"
+        try:
+            sides[name] = [_record(row) for row in parquet.read_table(file).to_pylist()]
+        except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors derive from these
+            raise DatasetError(str(file), "is missing or cannot be read", "Write the dataset again") from error
+    if fingerprint(record for records in sides.values() for record in records) != manifest["fingerprint"]:
+        raise DatasetError(str(folder), "was altered since it was written", "Write the dataset again")
+    return sides
+
+
+def counts(records: Sequence[Record]) -> dict[str, Any]:
+    """How many records there are, by language and by `group/tag`; a parent counts with its leaves."""
+    tags = Counter(f"{group}/{path}" for record in records for group in record.tags for path in record.closed(group))
+    return {
+        "records": len(records),
+        "languages": dict(sorted(Counter(record.lang or UNKNOWN for record in records).items())),
+        "tags": dict(sorted(tags.items())),
+    }
+
+
+def _canonical(record: Record) -> bytes:
+    data = record.to_dict()
+    for key in ("tags", "unsure"):
+        data[key] = {group: sorted(paths) for group, paths in data.get(key, {}).items()}
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _row(record: Record, taxonomy: Taxonomy) -> dict[str, Any]:
+    data = record.to_dict()
+    for key in ("tags", "unsure"):
+        given = data.get(key, {})
+        for name in given:
+            taxonomy.group(name)  # an unknown group must not vanish from the file
+        data[key] = {group.name: given.get(group.name) for group in taxonomy.groups}
+    absent: dict[str, Any] = {"watchlist": [], "annotators": []}
+    return {**dict.fromkeys(("lang", "target", "source", "created_at")), **absent, **data}
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    given = {key: {name: paths for name, paths in row[key].items() if paths is not None} for key in ("tags", "unsure")}
+    return Record.from_dict({**row, **given})
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(str(folder), "is no dataset", "Make one with `tympan labels split`") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise DatasetError(str(folder / MANIFEST), "is of another schema", "Write the dataset again")
+    return data
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    datasets = library("datasets")
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+__all__ = ["FRACTIONS", "counts", "fingerprint", "load", "save", "split", "to_datasets"]

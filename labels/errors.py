@@ -1,0 +1,21 @@
+"""The errors of this room: each names the file and line or the folder at fault, what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+from model.errors import TympanError
+
+
+class LabelError(TympanError):
+    """Base of the errors of `labels/`."""
+
+
+class RecordError(LabelError):
+    """A line that is no record, or a file of records that cannot be read or written."""
+
+
+class DatasetError(LabelError):
+    """Records that cannot be split, or a dataset's folder that cannot be read or written."""
+
+
+class ExtraError(LabelError):
+    """A library of an extra that is not installed."""

@@ -1,0 +1,93 @@
+"""A folder of bundles with a pointer to the one in use and a history of how it got there.
+
+    registry/
+      bundles/VERSION/     whole bundles
+      champion             the version in use, one line, replaced atomically
+      history.jsonl        one line an event, only ever appended to
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model.bundle import Bundle, written_whole
+from model.errors import RegistryError
+
+
+class Registry:
+    """The bundles under one folder, which is made when first written to."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def versions(self) -> list[str]:
+        """The versions held, in alphabetical order."""
+        folder = self.path / "bundles"
+        return sorted(entry.name for entry in folder.iterdir() if entry.name[0] != ".") if folder.is_dir() else []
+
+    def folder(self, version: str) -> Path:
+        """Where a version lies; RegistryError if it is not held."""
+        if version not in self.versions():
+            raise RegistryError(
+                f"{self.path}: version", f"{version!r} is not held", f"Held: {', '.join(self.versions())}"
+            )
+        return self.path / "bundles" / version
+
+    def add(self, bundle: str | Path) -> str:
+        """Copy a bundle in, after checking it; returns its version. Adding it again changes nothing."""
+        read = Bundle.read(bundle)
+        if read.version not in self.versions():
+            with written_whole(self.path / "bundles" / read.version) as draft:
+                shutil.copytree(bundle, draft, dirs_exist_ok=True)
+                Bundle.read(draft)
+            self._record("add", read.version)
+        return read.version
+
+    def champion(self) -> str | None:
+        """The version in use, or None."""
+        try:
+            return (self.path / "champion").read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def promote(self, version: str, *, who: str, why: str) -> None:
+        """Point to a version that is held and whole."""
+        Bundle.read(self.folder(version))
+        previous = self.champion()
+        draft = self.path / f".champion-{os.getpid()}"
+        draft.write_text(version + "\n", encoding="utf-8")
+        os.replace(draft, self.path / "champion")
+        self._record("promote", version, previous=previous, who=who, why=why)
+
+    def rollback(self, *, who: str, why: str) -> str:
+        """Point to the version that the present one replaced; RegistryError if there is none."""
+        for event in reversed(self.history()):
+            if event["event"] == "promote" and event["version"] == self.champion() and event["previous"]:
+                self.promote(event["previous"], who=who, why=why)
+                return str(event["previous"])
+        raise RegistryError(str(self.path), "has no earlier version to go back to")
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every event, the oldest first."""
+        try:
+            lines = (self.path / "history.jsonl").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines]
+
+    def _record(self, event: str, version: str, **details: str | None) -> None:
+        entry = {"event": event, "version": version, "at": datetime.now(UTC).isoformat(), **details}
+        with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def resolve(path: str | Path) -> Path:
+    """The bundle that `path` means: the folder itself, or the champion of the registry that it is."""
+    registry = Registry(path)
+    champion = registry.champion()
+    return registry.folder(champion) if champion else Path(path)

@@ -1,0 +1,229 @@
+"""The tagger: mentions in, tags out, on ONNX Runtime.
+
+Three steps, each usable alone: `encode` (texts to windows of tokens), `infer` (windows to probabilities of each
+text) and the decoder's `tags`. `tag` runs them over a batch in which every distinct prepared text is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Tokenizer
+
+from model.bundle import Bundle
+from model.decode import Decoder, Floats, Score
+from model.errors import BundleError, MentionError, TympanError
+from model.language import detect
+from model.mention import MAX_CHARACTERS, Mention, prepare
+from model.processor import processor_limit
+from model.registry import resolve
+from model.watchlist import Organisation, Watchlist
+
+BATCH_TOKENS = 2048
+"""Tokens in one call of the network, padding included: more is no faster on a CPU and takes more memory."""
+_OVERLAP = 16
+"""Tokens that two neighbouring windows of a long text share."""
+
+Tags = Mapping[str, tuple[Score, ...]]
+
+
+@dataclass(frozen=True)
+class TargetTags:
+    """The tags of one mention towards one organisation of the watchlist that it names."""
+
+    name: str
+    role: str
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A tagged mention: `tags` towards its own target, `targets` towards every organisation found in it."""
+
+    id: str
+    lang: str
+    tags: Tags
+    targets: tuple[TargetTags, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A mention that could not be tagged, and why."""
+
+    id: str
+    error: MentionError
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens of one text, or of one part of a long one; `text` is the text's position in its batch."""
+
+    text: int
+    ids: Sequence[int]
+
+
+class Tagger:
+    """One bundle, loaded. Safe to call from several threads."""
+
+    def __init__(self, *, bundle: Bundle, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:
+        self.bundle = bundle
+        self.taxonomy = bundle.taxonomy
+        self.decoder = Decoder(bundle.taxonomy, bundle.calibration)
+        self._session = session
+        self._tokenizer = tokenizer
+        self._start, self._end = _frame(tokenizer)
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None) -> Tagger:
+        """Read and check a bundle, or a registry's champion. `threads` defaults to the processors allowed.
+
+        Raises BundleError if the bundle is missing, altered, or cannot be run.
+        """
+        bundle = Bundle.read(resolve(path))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or processor_limit()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle services must not burn CPU
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(str(bundle.model_file), options, providers=["CPUExecutionProvider"])
+            tokenizer = Tokenizer.from_file(str(bundle.tokenizer_file))
+        except Exception as error:  # both libraries raise their own and bare Exception
+            raise BundleError(str(bundle.path), "cannot be run", "Export it again with this version") from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return cls(bundle=bundle, session=session, tokenizer=tokenizer)
+
+    def tag(
+        self,
+        mentions: Sequence[Mention],
+        *,
+        watchlist: Watchlist | None = None,
+        min_score: float = 0.0,
+    ) -> list[Tagged | Failed]:
+        """One result per mention, in order. A mention that cannot be read fails alone.
+
+        Tags are towards the mention's `target`; without one, towards the only brand of `watchlist`; without a
+        watchlist, of the text as it is. `min_score` is a floor added to the tags' own thresholds.
+        """
+        plans = [_plan(mention, watchlist or Watchlist()) for mention in mentions]
+        texts = {text: None for plan in plans if isinstance(plan, _Plan) for text in plan.texts()}
+        tags = dict(zip(texts, self.decoder.tags(self.probabilities(list(texts)), min_score), strict=True))
+        return [plan.result(tags) if isinstance(plan, _Plan) else plan for plan in plans]
+
+    def probabilities(self, prepared: Sequence[str]) -> Floats:
+        """Prepared texts → calibrated probabilities (texts, labels); a long text's are the largest of its windows."""
+        return self.infer(self.encode(prepared), len(prepared))
+
+    def encode(self, prepared: Sequence[str]) -> list[Window]:
+        """Prepared texts → windows of at most the bundle's `max_length` tokens."""
+        room = self.bundle.max_length - len(self._start) - len(self._end)
+        windows = []
+        for position, encoding in enumerate(self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)):
+            for part in _parts(encoding.ids, room):
+                windows.append(Window(position, [*self._start, *part, *self._end]))
+        return windows
+
+    def infer(self, windows: Sequence[Window], texts: int) -> Floats:
+        """Windows → probabilities (texts, labels), computed in batches of like length."""
+        found = np.zeros((texts, len(self.taxonomy.labels)), dtype=np.float32)
+        for batch in batches(windows):
+            probabilities = self.decoder.probabilities(self._run(batch))
+            np.maximum.at(found, [window.text for window in batch], probabilities)
+        return found
+
+    def _run(self, batch: Sequence[Window]) -> Floats:
+        """One call of the network: logits (windows, labels)."""
+        longest = max(len(window.ids) for window in batch)
+        ids = np.zeros((len(batch), longest), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, window in enumerate(batch):
+            ids[row, : len(window.ids)] = window.ids
+            mask[row, : len(window.ids)] = 1
+        logits: npt.NDArray[np.float32] = self._session.run(
+            ["logits"], {"input_ids": ids, "attention_mask": mask}
+        )[0]
+        return logits
+
+
+def batches(windows: Iterable[Window], tokens: int = BATCH_TOKENS) -> Iterator[list[Window]]:
+    """Windows sorted by length and cut so that rows times the longest row stays within `tokens`."""
+    batch: list[Window] = []
+    for window in sorted(windows, key=lambda window: len(window.ids)):
+        if batch and (len(batch) + 1) * len(window.ids) > tokens:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one mention needs computed: its text towards its target and towards every organisation found."""
+
+    mention: Mention
+    lang: str
+    main: str
+    towards: tuple[tuple[Organisation, str], ...]
+
+    def texts(self) -> list[str]:
+        return [self.main, *(text for _, text in self.towards)]
+
+    def result(self, tags: Mapping[str, Tags]) -> Tagged:
+        targets = tuple(TargetTags(found.name, found.role, tags[text]) for found, text in self.towards)
+        return Tagged(self.mention.id, self.lang, tags[self.main], targets)
+
+
+def _plan(mention: Mention, watchlist: Watchlist) -> _Plan | Failed:
+    try:
+        return _planned(mention, watchlist)
+    except MentionError as error:
+        return Failed(mention.id, error)
+    except TympanError as error:
+        return Failed(mention.id, MentionError(error.where, error.problem, error.remedy))
+
+
+def _planned(mention: Mention, watchlist: Watchlist) -> _Plan:
+    if len(mention.text) > MAX_CHARACTERS:
+        raise MentionError(
+            "text", f"has {len(mention.text):,} characters", f"Send at most {MAX_CHARACTERS:,}, or split it"
+        )
+    if not prepare(mention.text):
+        raise MentionError("text", "is empty", "Send the text of the mention")
+    if mention.target and not watchlist:  # a target alone is a watchlist of one
+        watchlist = Watchlist([Organisation(mention.target)])
+    target = watchlist.get(mention.target) if mention.target else watchlist.brand()
+    main = prepare(mention.text, watchlist=watchlist, target=target.name if target else None)
+    found = [
+        (organisation, prepare(mention.text, watchlist=watchlist, target=organisation.name))
+        for organisation in watchlist.found(mention.text)
+    ]
+    return _Plan(mention, mention.lang or detect(main), main, tuple(found))
+
+
+def _parts(ids: Sequence[int], room: int) -> Iterator[Sequence[int]]:
+    if len(ids) <= room:
+        yield ids
+        return
+    step = max(1, room - _OVERLAP)
+    for start in range(0, len(ids) - _OVERLAP, step):
+        yield ids[start : start + room]
+
+
+def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens that the tokenizer puts before and after a text."""
+    framed: list[int] = tokenizer.encode("a").ids
+    bare: list[int] = tokenizer.encode("a", add_special_tokens=False).ids
+    before = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)
+    return framed[:before], framed[before + len(bare) :]
+
+
+def as_dicts(tags: Tags) -> dict[str, list[dict[str, Any]]]:
+    """Tags as the API and files write them."""
+    return {group: [score.to_dict() for score in scores] for group, scores in tags.items()}

@@ -1,0 +1,130 @@
+"""Errors as callers see them: `application/problem+json` (RFC 9457), mapped to a status here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from model.errors import TympanError, WatchlistError
+from serving.errors import MediaTypeError, NotReadyError, RequestTooLargeError
+
+MEDIA_TYPE = "application/problem+json"
+_MOST_ERRORS = 20  # a request of 1,000 bad mentions needs no 1,000 explanations
+
+STATUS: Mapping[type[TympanError], int] = {
+    RequestTooLargeError: 413,
+    MediaTypeError: 415,
+    WatchlistError: 422,
+    NotReadyError: 503,
+}
+"""The status of each error that a request can cause; any other one is the service's own fault, 500."""
+
+_EXPLAINED = {
+    413: "The body, or the number of mentions, is beyond the limit.",
+    415: "The body is not `application/json`.",
+    422: "The body is no JSON, or a field has a wrong type or value; `errors` points to each.",
+    500: "A fault of the service. Nothing about it is told here; its log has it.",
+    503: "The service is starting or stopping. Try again soon.",
+}
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    detail: str
+    pointer: str = Field(description="Where it is in the body.", examples=["#/mentions/0/text"])
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    type: str = Field("about:blank", description="`about:blank`: the status says it all.")
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="What is wrong and what to do.")
+    instance: str = Field(description="The path that was called.")
+    errors: list[ProblemError] = Field([], description="What is wrong with the body, if that is the reason.")
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with problems of these statuses, and 500."""
+    return {status: {"model": Problem, "description": _EXPLAINED[status]} for status in (*statuses, 500)}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem, and say so in its OpenAPI document."""
+    app.add_exception_handler(TympanError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unknown)
+    generate = app.openapi
+    app.openapi = lambda: _with_media_type(generate())  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _respond(
+    request: Request,
+    status: int,
+    detail: str,
+    errors: Sequence[ProblemError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.scope["path"],
+        errors=list(errors),
+    )
+    return JSONResponse(problem.model_dump(), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if status == 500 or not isinstance(error, TympanError):
+        return await _unknown(request, error)
+    errors = [ProblemError(detail=str(error), pointer="#/watchlist")] if isinstance(error, WatchlistError) else []
+    return _respond(request, status, str(error), errors)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 — as registered above
+    found = error.errors()
+    if any(entry["type"] == "json_invalid" for entry in found):
+        return _respond(request, 422, "The body is no JSON.")
+    errors = [ProblemError(detail=entry["msg"], pointer=_pointer(entry["loc"])) for entry in found[:_MOST_ERRORS]]
+    return _respond(request, 422, f"{errors[0].pointer}: {errors[0].detail}", errors)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 — as registered above
+    if error.status_code == 400:  # FastAPI's answer to bytes that json cannot read, such as bad UTF-8
+        return _respond(request, 422, "The body is no JSON.")
+    return _respond(request, error.status_code, str(error.detail), headers=error.headers)
+
+
+async def _unknown(request: Request, _: Exception) -> JSONResponse:
+    return _respond(request, 500, "The service failed on this request. Its log says why.")
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    """("body", "mentions", 0, "text") → "#/mentions/0/text" (RFC 6901)."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location[1:])
+    return "#" + "".join(f"/{step}" for step in steps)
+
+
+def _with_media_type(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI documents every answer as `application/json`; those of problems are not."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if status >= "400" and "application/json" in content:
+                    content[MEDIA_TYPE] = content.pop("application/json")
+    return document

@@ -1,0 +1,32 @@
+"""What the tests of several rooms share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from model.tagger import Tagger
+from tests.bundles import keyword_bundle, tiny_taxonomy
+
+# A machine that is busy must not fail a property; what hypothesis found is not kept in the repository's folder.
+settings.register_profile("house", deadline=None, database=None)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of words and weights with intents and topics."""
+    return keyword_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def exclusive_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a group of which each text gets one branch."""
+    return keyword_bundle(tmp_path_factory.mktemp("bundles") / "exclusive", taxonomy=tiny_taxonomy(exclusive=True))
+
+
+@pytest.fixture(scope="session")
+def tagger(bundle: Path) -> Tagger:
+    return Tagger.load(bundle, threads=1)

@@ -1,0 +1,100 @@
+"""A folder of bundles, a pointer to the one in use, and its history."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model.bundle import LAYOUT, Bundle
+from model.errors import BundleError, RegistryError
+from model.registry import Registry, resolve
+from model.tagger import Tagger
+from tests.bundles import keyword_bundle
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "registry")
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    return keyword_bundle(tmp_path / "second", words={"intent/churn": ["adieu"]})
+
+
+def test_a_registry_that_is_not_there_holds_nothing_and_makes_nothing(registry: Registry) -> None:
+    assert registry.versions() == []
+    assert registry.champion() is None
+    assert registry.history() == []
+    assert not registry.path.exists()
+
+
+def test_a_bundle_is_copied_in_whole_under_its_version(registry: Registry, bundle: Path) -> None:
+    version = registry.add(bundle)
+    assert registry.versions() == [version]
+    assert Bundle.read(registry.folder(version)).version == version == Bundle.read(bundle).version
+
+
+def test_adding_a_bundle_again_changes_nothing(registry: Registry, bundle: Path) -> None:
+    registry.add(bundle)
+    registry.add(bundle)
+    assert len(registry.versions()) == 1
+    assert [event["event"] for event in registry.history()] == ["add"]
+
+
+def test_an_altered_bundle_is_not_added(registry: Registry, second: Path) -> None:
+    (second / LAYOUT.card).write_text("altered")
+    with pytest.raises(BundleError):
+        registry.add(second)
+    assert registry.versions() == []
+
+
+def test_the_champion_is_what_a_registry_is_loaded_as(registry: Registry, bundle: Path, second: Path) -> None:
+    registry.promote(registry.add(bundle), who="ann", why="first")
+    version = registry.add(second)
+    assert resolve(registry.path) == registry.folder(Bundle.read(bundle).version)
+    registry.promote(version, who="ann", why="better on churn")
+    assert Tagger.load(registry.path).bundle.version == version
+
+
+def test_a_folder_that_is_no_registry_stands_for_itself(bundle: Path) -> None:
+    assert resolve(bundle) == bundle
+
+
+def test_a_version_that_is_not_held_cannot_be_promoted(registry: Registry, bundle: Path) -> None:
+    held = registry.add(bundle)
+    with pytest.raises(RegistryError, match=held):
+        registry.promote("tiny-000000000000", who="ann", why="typo")
+    assert registry.champion() is None
+
+
+def test_a_version_altered_since_it_was_added_cannot_be_promoted(registry: Registry, bundle: Path) -> None:
+    version = registry.add(bundle)
+    (registry.folder(version) / LAYOUT.config).write_text("{}")
+    with pytest.raises(BundleError):
+        registry.promote(version, who="ann", why="unaware")
+    assert registry.champion() is None
+
+
+def test_rolling_back_returns_to_the_version_before(registry: Registry, bundle: Path, second: Path) -> None:
+    first, other = registry.add(bundle), registry.add(second)
+    registry.promote(first, who="ann", why="first")
+    registry.promote(other, who="bob", why="better")
+    assert registry.rollback(who="ann", why="worse on help") == first
+    assert registry.champion() == first
+    assert [event["event"] for event in registry.history()] == ["add", "add", "promote", "promote", "promote"]
+    assert registry.history()[-1]["who"] == "ann"
+
+
+def test_there_is_nothing_to_roll_back_to_at_first(registry: Registry, bundle: Path) -> None:
+    registry.promote(registry.add(bundle), who="ann", why="first")
+    with pytest.raises(RegistryError, match="no earlier version"):
+        registry.rollback(who="ann", why="hasty")
+
+
+def test_what_a_broken_copy_left_behind_is_no_version(registry: Registry, bundle: Path) -> None:
+    version = registry.add(bundle)
+    shutil.copytree(bundle, registry.path / "bundles" / f".{version}-draft")
+    assert registry.versions() == [version]

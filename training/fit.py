@@ -1,0 +1,257 @@
+"""Fine-tuning: one network, one dataset, seeded, resumable after a kill."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import f1_score
+from torch import Tensor
+
+from training.encoder import Encoder
+from training.errors import TrainingError
+from training.examples import Examples
+from training.network import Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Rates are per step of AdamW; `layer_decay` multiplies the rate once for every layer further down.
+
+    `patience` is the number of epochs without a better validation macro-F1 after which training stops.
+    """
+
+    epochs: int = 6
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    head_rate: float = 1e-3
+    layer_decay: float = 0.9
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    dropout: float = 0.1
+    train_embeddings: bool = False
+    max_length: int = 128
+    patience: int = 3
+    seed: int = 0
+
+
+@dataclass
+class State:
+    """Where training stands after a whole number of epochs."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -1.0
+
+
+def fit(
+    encoder: Encoder,
+    network: Network,
+    train: Examples,
+    validation: Examples,
+    *,
+    settings: Settings,
+    folder: Path | None = None,
+    console: Console | None = None,
+) -> State:
+    """Train `network` in place and leave it with the weights of its best epoch on `validation`.
+
+    With a `folder`, every epoch is kept there, and a run that was killed goes on from the last whole epoch; a
+    folder of another run is refused with TrainingError.
+    """
+    if not len(train) or not len(validation):
+        raise TrainingError("dataset", "has no record to train on or none to validate with", "Label more mentions")
+    seed(settings.seed)
+    optimiser = torch.optim.AdamW(_parameter_groups(network, settings), weight_decay=settings.weight_decay)
+    steps = math.ceil(len(train) / settings.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_decay(steps * settings.epochs, settings))
+    checkpoint = Checkpoint(folder, network, optimiser, settings) if folder else None
+    state = checkpoint.restore() if checkpoint else State()
+    best = checkpoint.best() if checkpoint and state.epoch else _trained(network)
+    schedule.last_epoch = state.epoch * steps
+    with _progress(console) as progress:
+        task = progress.add_task("training", total=steps * settings.epochs, completed=state.epoch * steps, figures="")
+        while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
+            losses = []
+            for loss in _epoch(network, train, optimiser, schedule, settings, state.epoch):
+                losses.append(loss)
+                progress.update(task, advance=1, figures=f"loss {np.mean(losses[-50:]):.3f}")
+            score = macro_f1(network, validation, settings.batch_size)
+            state.epoch += 1
+            if score > state.best_score:
+                state.best_score, state.best_epoch, best = score, state.epoch, _trained(network)
+            figures = f"epoch {state.epoch}: loss {np.mean(losses):.3f}, validation macro-F1 {100 * score:.1f}"
+            progress.console.print(figures, style="dim")
+            if checkpoint:
+                checkpoint.save(state, best)
+    network.load_state_dict(best, strict=False)
+    network.eval()
+    return state
+
+
+def seed(value: int) -> None:
+    """Seed every source of randomness that training uses."""
+    random.seed(value)
+    np.random.seed(value)
+    torch.manual_seed(value)
+
+
+def predict(network: Network, examples: Examples, batch_size: int = 64) -> Tensor:
+    """Logits (texts, labels) of the network as it is, in the order of `examples`."""
+    network.eval()
+    found = torch.zeros(examples.targets.shape)
+    with torch.inference_mode():
+        for batch in examples.batches(batch_size):
+            found[torch.from_numpy(batch)] = network(*examples.tensors(batch))
+    return found
+
+
+def macro_f1(network: Network, examples: Examples, batch_size: int) -> float:
+    """The mean over groups of macro-F1 at probability 0.5 (the likeliest tag if exclusive) over tags that occur."""
+    logits = predict(network, examples, batch_size).numpy()
+    scores = []
+    for group in network.taxonomy.groups:
+        columns = network.taxonomy.slices[group.name]
+        outputs, targets, known = logits[:, columns], examples.targets[:, columns], examples.known[:, columns]
+        if group.kind == "multi-label":
+            chosen = outputs > 0
+        else:
+            chosen = np.eye(len(group.tags), dtype=bool)[outputs.argmax(axis=1)]
+        occurring = (targets * known).any(axis=0)
+        if occurring.any():
+            wanted, chosen = targets * known, chosen * known
+            scores.append(f1_score(wanted[:, occurring], chosen[:, occurring], average="macro", zero_division=0))
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _epoch(
+    network: Network,
+    train: Examples,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LambdaLR,
+    settings: Settings,
+    epoch: int,
+) -> Iterator[float]:
+    seed(settings.seed + epoch)  # so that a resumed run draws what an uninterrupted one would
+    network.train()
+    targets, known = torch.from_numpy(train.targets), torch.from_numpy(train.known)
+    for batch in train.batches(settings.batch_size, shuffle=np.random.default_rng([settings.seed, epoch])):
+        rows = torch.from_numpy(batch)
+        loss = network.loss(network(*train.tensors(batch)), targets[rows], known[rows])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        yield loss.item()
+
+
+def _parameter_groups(network: Network, settings: Settings) -> list[dict[str, object]]:
+    """One group a parameter: the heads at `head_rate`, layers at a rate that decays downwards from the last."""
+    depth = network.encoder.config.num_hidden_layers
+    groups: list[dict[str, object]] = []
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        parts = name.split(".")
+        if parts[0] == "heads":
+            rate = settings.head_rate
+        elif "layer" in parts:
+            rate = settings.learning_rate * settings.layer_decay ** (depth - 1 - int(parts[parts.index("layer") + 1]))
+        else:
+            rate = settings.learning_rate * settings.layer_decay**depth
+        if name.endswith("embeddings.new"):
+            rate = settings.head_rate  # new tokens start from nothing
+        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+        groups.append({"params": [parameter], "lr": rate, "weight_decay": decay})
+    return groups
+
+
+def _warm_up_and_decay(steps: int, settings: Settings):  # type: ignore[no-untyped-def]  # torch's own callable
+    """A factor of the rate: rising to 1 over the share `warm_up` of the steps, then falling to 0, both straight."""
+    rising = max(1, round(steps * settings.warm_up))
+
+    def factor(step: int) -> float:
+        return (step + 1) / rising if step < rising else max(0.0, (steps - step) / max(1, steps - rising))
+
+    return factor
+
+
+def _trained(network: Network) -> dict[str, Tensor]:
+    """A copy of the weights that training changes."""
+    return {name: value.detach().clone() for name, value in network.named_parameters() if value.requires_grad}
+
+
+class Checkpoint:
+    """The folder from which a killed run goes on: weights, the optimiser's moments and the state, no pickle."""
+
+    def __init__(self, folder: Path, network: Network, optimiser: torch.optim.Optimizer, settings: Settings) -> None:
+        self._folder = folder
+        self._network = network
+        self._optimiser = optimiser
+        self._settings = asdict(settings)
+
+    def save(self, state: State, best: dict[str, Tensor]) -> None:
+        """Write all files of this epoch, then the state that names them: a kill in between loses one epoch only."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        names = {id(value): name for name, value in self._network.named_parameters()}
+        tensors = {f"weights/{name}": value for name, value in _trained(self._network).items()}
+        for parameter, values in self._optimiser.state.items():
+            for key, value in values.items():
+                tensors[f"optimiser/{names[id(parameter)]}/{key}"] = value
+        last = f"epoch-{state.epoch}.safetensors"
+        save_file(tensors, self._folder / last)
+        save_file(best, self._folder / f"best-{state.best_epoch}.safetensors")
+        draft = self._folder / "state.draft"
+        draft.write_text(json.dumps({"state": asdict(state), "settings": self._settings}), encoding="utf-8")
+        draft.replace(self._folder / "state.json")
+        for file in self._folder.glob("*.safetensors"):
+            if file.name not in (last, f"best-{state.best_epoch}.safetensors"):
+                file.unlink()
+
+    def restore(self) -> State:
+        """Load the last whole epoch into the network and optimiser; a fresh State if there is none."""
+        file = self._folder / "state.json"
+        if not file.exists():
+            return State()
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["settings"] != self._settings:
+            raise TrainingError(str(self._folder), "holds a run with other settings", "Remove it or choose another")
+        state = State(**kept["state"])
+        tensors = load_file(self._folder / f"epoch-{state.epoch}.safetensors")
+        parameters = dict(self._network.named_parameters())
+        with torch.no_grad():
+            for name, value in tensors.items():
+                kind, _, rest = name.partition("/")
+                if kind == "weights":
+                    parameters[rest].copy_(value)
+                else:
+                    path, _, key = rest.rpartition("/")
+                    self._optimiser.state[parameters[path]][key] = value
+        return state
+
+    def best(self) -> dict[str, Tensor]:
+        """The weights of the best epoch so far."""
+        (file,) = self._folder.glob("best-*.safetensors")
+        return dict(load_file(file))
+
+
+def _progress(console: Console | None) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+        console=console or Console(stderr=True),
+    )

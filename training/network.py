@@ -1,0 +1,65 @@
+"""The classifier: an encoder, the mean of its token vectors, and one linear head for each group of tags."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model.taxonomy import Group, Taxonomy
+from training.encoder import Encoder
+
+
+class Network(nn.Module):
+    """Token ids (texts, length) and their mask → logits (texts, labels), in the order of the taxonomy's labels."""
+
+    def __init__(self, encoder: Encoder, taxonomy: Taxonomy, *, dropout: float = 0.1, train_embeddings: bool) -> None:
+        super().__init__()
+        self.encoder = encoder.network
+        self.encoder.set_input_embeddings(TokenEmbedding(encoder, trained=train_embeddings))
+        self.taxonomy = taxonomy
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleList(nn.Linear(encoder.width, len(group.tags)) for group in taxonomy.groups)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = self.dropout((states * mask).sum(dim=1) / mask.sum(dim=1))
+        return torch.cat([head(mean) for head in self.heads], dim=1)
+
+    def loss(self, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        """The mean over texts of the summed losses of their groups.
+
+        `targets` are 0 or 1 and `known` is 0 where a cell is unlabelled or unsure; both (texts, labels).
+        """
+        total = logits.new_zeros(())
+        for group in self.taxonomy.groups:
+            columns = self.taxonomy.slices[group.name]
+            total = total + _group_loss(group, logits[:, columns], targets[:, columns], known[:, columns])
+        return total
+
+
+class TokenEmbedding(nn.Module):
+    """Word embeddings in two tables: the encoder's own, usually frozen, and the rows of new tokens, always trained."""
+
+    def __init__(self, encoder: Encoder, *, trained: bool) -> None:
+        super().__init__()
+        rows = encoder.network.get_input_embeddings().weight.detach()
+        self.split = rows.shape[0] - encoder.added
+        self.own = nn.Parameter(rows[: self.split].clone(), requires_grad=trained)
+        self.new = nn.Parameter(rows[self.split :].clone() if encoder.added else rows[:1].clone())
+
+    def forward(self, ids: Tensor) -> Tensor:
+        own = nn.functional.embedding(ids.clamp(max=self.split - 1), self.own)
+        new = nn.functional.embedding((ids - self.split).clamp(min=0), self.new)
+        return torch.where((ids >= self.split).unsqueeze(-1), new, own)
+
+
+def _group_loss(group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    if group.kind == "multi-label":
+        cells = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        return (cells * known).sum() / len(logits)
+    # "None of them" is taught as "all equally likely" (outlier exposure: Hendrycks et al., 2019).
+    none = targets.sum(dim=1, keepdim=True) == 0
+    wanted = torch.where(none, torch.full_like(targets, 1 / targets.shape[1]), targets)
+    losses = -(wanted * logits.log_softmax(dim=1)).sum(dim=1)
+    return (losses * known.amin(dim=1)).sum() / len(logits)
