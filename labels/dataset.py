@@ -1,8 +1,7 @@
 """A dataset: records on their sides, as Parquet files that every tool of the field reads, with a fingerprint.
 
-folder/
-  train.parquet, validation.parquet, test.parquet
-  dataset.json      fingerprint, taxonomy, and what there is on every side
+In its folder are `train.parquet`, `validation.parquet` and `test.parquet` (none for a side without records) and
+`dataset.json`: the fingerprint, the taxonomy, and how many records of every language and tag each side has.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def to_datasets(sides: Mapping[str, Sequence[Record]], taxonomy: Taxonomy) -> Da
     """Side → records as a `datasets.DatasetDict`. In `tags`, null is an unlabelled group, [] none of its tags."""
     datasets = library("datasets")
     text = datasets.Value("string")
-    texts = datasets.Features({"list": [text]})["list"]
+    texts = [text]
     groups = {group.name: texts for group in taxonomy.groups}
     features = datasets.Features(
         {
@@ -77,7 +76,8 @@ def save(folder: str | Path, sides: Mapping[str, Sequence[Record]], *, taxonomy:
     with written_whole(folder) as draft:
         with _without_progress_bars():
             for name, dataset in to_datasets(sides, taxonomy).items():
-                dataset.to_parquet(str(draft / f"{name}.parquet"))
+                if len(dataset):  # `datasets.load_dataset` fails on a folder with a side of no records
+                    dataset.to_parquet(str(draft / f"{name}.parquet"))
         text = json.dumps(manifest, ensure_ascii=False, indent=2)
         (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
@@ -88,10 +88,11 @@ def load(folder: str | Path) -> dict[str, list[Record]]:
     parquet = library("pyarrow.parquet")
     manifest = _manifest(Path(folder))
     sides = {}
-    for name in manifest["sides"]:
+    for name, side in manifest["sides"].items():
         file = Path(folder) / f"{name}.parquet"
         try:
-            sides[name] = [_record(row) for row in parquet.read_table(file).to_pylist()]
+            rows = parquet.read_table(file).to_pylist() if side["records"] else []
+            sides[name] = [_record(row) for row in rows]
         except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors derive from these
             raise DatasetError(str(file), "is missing or cannot be read", "Write the dataset again") from error
     if fingerprint(record for records in sides.values() for record in records) != manifest["fingerprint"]:

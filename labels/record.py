@@ -166,16 +166,23 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
 
 def _parse(line: str, taxonomy: Taxonomy | None, where: str) -> Record | list[RecordError]:
     try:
-        data = json.loads(line)
-    except ValueError as error:  # its message quotes the line, which may be a mention's text
-        column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        return [RecordError(where, f"is no JSON{column}", "Write one JSON object on each line")]
+        data = _decoded_json(line, where)
+        faults = check(data, taxonomy)
+    except RecordError as error:
+        return [error]
     except RecursionError:
         return [RecordError(where, "is JSON nested too deep", "Write one record on each line")]
-    faults = check(data, taxonomy)
     if faults:
         return [RecordError(f"{where}: {fault.field}", fault.problem, fault.remedy) for fault in faults]
     return Record.from_dict(_renamed(data, taxonomy) if taxonomy else data)
+
+
+def _decoded_json(line: str, where: str) -> Any:  # noqa: ANN401  whatever JSON holds
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        column = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise RecordError(where, f"is no JSON{column}", "Write one JSON object on each line") from error
 
 
 def _renamed(data: Mapping[str, Any], taxonomy: Taxonomy) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from model.errors import TympanError
 from model.mention import MAX_CHARACTERS, prepare
 from model.taxonomy import Taxonomy
-from model.watchlist import Organisation, Watchlist
+from model.watchlist import Watchlist
 
 FIELDS = ("id", "text", "lang", "target", "watchlist", "tags", "unsure", "source", "annotators", "created_at")
 TagLists = Mapping[str, tuple[str, ...]]
@@ -97,11 +97,8 @@ def _organisations(data: Mapping[str, Any]) -> Iterator[Fault]:
         return
     try:
         watchlist = Watchlist.from_dicts(entries)
-        if isinstance(target, str) and target.strip():
-            if watchlist:
-                watchlist.get(target)
-            else:
-                Organisation.from_dict({"name": target})
+        if watchlist and isinstance(target, str) and target.strip():
+            watchlist.get(target)
     except TympanError as error:
         yield Fault(error.where, error.problem, error.remedy)
 

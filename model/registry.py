@@ -1,9 +1,9 @@
 """A folder of bundles with a pointer to the one in use and a history of how it got there.
 
-    registry/
-      bundles/VERSION/     whole bundles
-      champion             the version in use, one line, replaced atomically
-      history.jsonl        one line an event, only ever appended to
+registry/
+  bundles/VERSION/     whole bundles
+  champion             the version in use, one line, replaced atomically
+  history.jsonl        one line an event, only ever appended to
 """
 
 from __future__ import annotations

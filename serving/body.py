@@ -8,7 +8,8 @@ from typing import Any
 from anyio import move_on_after
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message, Receive
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from serving.errors import MediaTypeError, RequestTooLargeError
 
@@ -26,43 +27,41 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def limited(request: Request) -> Response:
-            limit = request.app.state.settings.max_bytes
-            declared = request.headers.get("content-length", "")
-            if declared.isdigit() and int(declared) > limit:
-                await _drain(request.receive, _DRAINED * limit)
-                raise _too_large(limit)
+            try:
+                body = await _read(request, request.app.state.settings.max_bytes)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody is there to read it
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
                 raise MediaTypeError("content-type", "is not application/json", "Send the mentions as JSON")
-            return await handle(Request(request.scope, _counted(request.receive, limit)))
+
+            async def again() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await handle(Request(request.scope, again))
 
         return limited
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """`receive` until more than `limit` bytes came; RequestTooLargeError then."""
-    total = 0
-
-    async def counting() -> Message:
-        nonlocal total
-        message = await receive()
-        total += len(message.get("body", b""))
-        if total > limit:
-            if message.get("more_body"):
-                await _drain(receive, _DRAINED * limit)
-            raise _too_large(limit)
-        return message
-
-    return counting
+async def _read(request: Request, limit: int) -> bytes:
+    """The whole body; RequestTooLargeError as soon as more than `limit` bytes are declared or come."""
+    declared = request.headers.get("content-length", "")
+    body = bytearray()
+    if not (declared.isdecimal() and int(declared) > limit):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                break
+        else:
+            return bytes(body)
+    await _drain(request, _DRAINED * limit)
+    raise RequestTooLargeError("body", f"is longer than {limit:,} bytes", "Send the mentions in several calls")
 
 
-async def _drain(receive: Receive, most: int) -> None:
+async def _drain(request: Request, most: int) -> None:
+    """Read on for a while and drop it: a connection closed while the client sends would hide the answer."""
     with move_on_after(_DRAIN_SECONDS):
         while most > 0:
-            message = await receive()
+            message = await request.receive()
             most -= len(message.get("body", b""))
             if not message.get("more_body"):
                 return
-
-
-def _too_large(limit: int) -> RequestTooLargeError:
-    return RequestTooLargeError("body", f"is longer than {limit:,} bytes", "Send the mentions in several calls")

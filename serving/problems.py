@@ -45,12 +45,12 @@ class ProblemError(BaseModel):
 class Problem(BaseModel):
     """Why a request was refused."""
 
-    type: str = Field("about:blank", description="`about:blank`: the status says it all.")
+    type: str = Field(default="about:blank", description="`about:blank`: the status says it all.")
     title: str = Field(description="The status in words.")
     status: int
     detail: str = Field(description="What is wrong and what to do.")
     instance: str = Field(description="The path that was called.")
-    errors: list[ProblemError] = Field([], description="What is wrong with the body, if that is the reason.")
+    errors: list[ProblemError] = Field(default=[], description="What is wrong with the body, if that is the reason.")
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

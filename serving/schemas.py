@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from model.decode import Score
 from model.mention import MAX_CHARACTERS, Mention
@@ -21,11 +21,26 @@ def _iso_8601(value: str) -> str:
     try:
         datetime.fromisoformat(value)
     except ValueError:
-        date.fromisoformat(value)
+        raise ValueError("is no ISO 8601 date, or date and time") from None
     return value
 
 
-Moment = Annotated[str, AfterValidator(_iso_8601)]
+def _encodable(value: str) -> str:
+    """Refuse the lone surrogates that JSON can hold and an answer cannot; a mention's text may have them."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is no Unicode text: it holds a lone surrogate") from None
+    return value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_encodable)]
+Name = Annotated[str, Field(max_length=200, pattern="[^@# ]"), AfterValidator(_encodable)]
+Moment = Annotated[
+    str,
+    AfterValidator(_iso_8601),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
+]
 
 
 class Asked(BaseModel):
@@ -43,10 +58,12 @@ class Told(BaseModel):
 class MentionItem(Asked):
     """One public text: a post, comment, review or direct message."""
 
-    id: str = Field(min_length=1, max_length=200, description="The caller's own name for it, unique in the call.")
+    id: Id = Field(description="The caller's own name for it, unique in the call.")
     text: str = Field(description=f"The text as it was written, at most {MAX_CHARACTERS:,} characters.")
-    lang: str | None = Field(None, max_length=35, description="ISO 639-1 code; detected when absent.", examples=["fr"])
-    target: str | None = Field(
+    lang: Annotated[str, AfterValidator(_encodable)] | None = Field(
+        None, max_length=35, description="ISO 639-1 code; detected when absent.", examples=["fr"]
+    )
+    target: Annotated[str, AfterValidator(_encodable)] | None = Field(
         None,
         max_length=200,
         description="The organisation that the tags are towards, by a name or alias of the watchlist; "
@@ -72,9 +89,9 @@ class MentionItem(Asked):
 class OrganisationItem(Asked):
     """An organisation to listen for."""
 
-    name: str = Field(min_length=1, max_length=200, description="Its name, searched for in any case and accents.")
+    name: Name = Field(description="Its name, searched for in any case and accents.")
     role: Role = Field("brand", description="What it is to the listener.")
-    aliases: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+    aliases: list[Name] = Field(
         [], max_length=MAX_ALIASES, description="Its other names and handles.", examples=[["freebox", "@free"]]
     )
 
@@ -86,7 +103,7 @@ class TagRequest(Asked):
     watchlist: list[OrganisationItem] = Field(
         [],
         max_length=MAX_ORGANISATIONS,
-        description="Organisations to tell apart. Tags are towards a mention's `target`, or else the only brand.",
+        description="Organisations to tell apart, each named once. Tags are towards a mention's `target`, or else the only brand.",
     )
     min_score: float = Field(
         0.0, ge=0.0, le=1.0, allow_inf_nan=False, description="A floor added to the tags' own thresholds."
@@ -127,10 +144,13 @@ class TaggedItem(Told):
         return cls(id=tagged.id, lang=tagged.lang, tags=_tags(tagged.tags), targets=targets)
 
 
+ErrorCode = Literal["text_empty", "text_too_long", "duplicate_id", "unknown_target"]
+
+
 class ItemError(Told):
     """Why one mention was not tagged."""
 
-    code: Literal["text_empty", "text_too_long", "duplicate_id", "unknown_target"]
+    code: ErrorCode
     title: str
     detail: str = Field(description="What is wrong and what to do.")
     pointer: str = Field(description="Where it is in the request.", examples=["#/mentions/3/text"])

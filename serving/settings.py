@@ -26,13 +26,14 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="Threads of the network; all processors allowed by default.")
 
     @classmethod
-    def read(cls, **given: Any) -> Settings:
+    def read(cls, **given: object) -> Settings:
         """The settings of the environment, with those `given` (and not None) in their place.
 
         Raises SettingsError, which names the variable.
         """
         try:
-            return cls(**{name: value for name, value in given.items() if value is not None})
+            chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+            return cls(**chosen)
         except ValidationError as error:
             first = error.errors()[0]
             name = "TYMPAN_" + "_".join(map(str, first["loc"])).upper()

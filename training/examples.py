@@ -61,9 +61,7 @@ class Examples:
         return ids, mask
 
 
-def truth(
-    records: Sequence[Record], taxonomy: Taxonomy
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def truth(records: Sequence[Record], taxonomy: Taxonomy) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """`targets` and `known` (records, labels): parents follow from children; unlabelled and unsure cells are unknown.
 
     In an exclusive group only the deepest tag is the target, since softmax shares one probability among all.

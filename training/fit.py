@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score
 from torch import Tensor
 
-from training.encoder import Encoder
 from training.errors import TrainingError
 from training.examples import Examples
 from training.network import Network
@@ -54,19 +54,19 @@ class State:
 
 
 def fit(
-    encoder: Encoder,
     network: Network,
     train: Examples,
     validation: Examples,
     *,
     settings: Settings,
     folder: Path | None = None,
+    run: str = "",
     console: Console | None = None,
 ) -> State:
     """Train `network` in place and leave it with the weights of its best epoch on `validation`.
 
-    With a `folder`, every epoch is kept there, and a run that was killed goes on from the last whole epoch; a
-    folder of another run is refused with TrainingError.
+    With a `folder`, every epoch is kept there, and a run that was killed goes on from the last whole epoch. What
+    another run left there, told by `settings` and `run` (such as the data's fingerprint), is removed.
     """
     if not len(train) or not len(validation):
         raise TrainingError("dataset", "has no record to train on or none to validate with", "Label more mentions")
@@ -74,7 +74,7 @@ def fit(
     optimiser = torch.optim.AdamW(_parameter_groups(network, settings), weight_decay=settings.weight_decay)
     steps = math.ceil(len(train) / settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_decay(steps * settings.epochs, settings))
-    checkpoint = Checkpoint(folder, network, optimiser, settings) if folder else None
+    checkpoint = Checkpoint(folder, network, optimiser, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()
     best = checkpoint.best() if checkpoint and state.epoch else _trained(network)
     schedule.last_epoch = state.epoch * steps
@@ -176,7 +176,7 @@ def _parameter_groups(network: Network, settings: Settings) -> list[dict[str, ob
     return groups
 
 
-def _warm_up_and_decay(steps: int, settings: Settings):  # type: ignore[no-untyped-def]  # torch's own callable
+def _warm_up_and_decay(steps: int, settings: Settings) -> Callable[[int], float]:
     """A factor of the rate: rising to 1 over the share `warm_up` of the steps, then falling to 0, both straight."""
     rising = max(1, round(steps * settings.warm_up))
 
@@ -194,11 +194,13 @@ def _trained(network: Network) -> dict[str, Tensor]:
 class Checkpoint:
     """The folder from which a killed run goes on: weights, the optimiser's moments and the state, no pickle."""
 
-    def __init__(self, folder: Path, network: Network, optimiser: torch.optim.Optimizer, settings: Settings) -> None:
+    def __init__(
+        self, folder: Path, network: Network, optimiser: torch.optim.Optimizer, identity: dict[str, object]
+    ) -> None:
         self._folder = folder
         self._network = network
         self._optimiser = optimiser
-        self._settings = asdict(settings)
+        self._identity = identity
 
     def save(self, state: State, best: dict[str, Tensor]) -> None:
         """Write all files of this epoch, then the state that names them: a kill in between loses one epoch only."""
@@ -212,20 +214,21 @@ class Checkpoint:
         save_file(tensors, self._folder / last)
         save_file(best, self._folder / f"best-{state.best_epoch}.safetensors")
         draft = self._folder / "state.draft"
-        draft.write_text(json.dumps({"state": asdict(state), "settings": self._settings}), encoding="utf-8")
+        draft.write_text(json.dumps({"state": asdict(state), "identity": self._identity}), encoding="utf-8")
         draft.replace(self._folder / "state.json")
         for file in self._folder.glob("*.safetensors"):
             if file.name not in (last, f"best-{state.best_epoch}.safetensors"):
                 file.unlink()
 
     def restore(self) -> State:
-        """Load the last whole epoch into the network and optimiser; a fresh State if there is none."""
+        """Load the last whole epoch of this run into the network and optimiser; a fresh State if there is none."""
         file = self._folder / "state.json"
         if not file.exists():
             return State()
         kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["settings"] != self._settings:
-            raise TrainingError(str(self._folder), "holds a run with other settings", "Remove it or choose another")
+        if kept["identity"] != self._identity:
+            shutil.rmtree(self._folder)
+            return State()
         state = State(**kept["state"])
         tensors = load_file(self._folder / f"epoch-{state.epoch}.safetensors")
         parameters = dict(self._network.named_parameters())

@@ -8,6 +8,7 @@ bytes for 32 weights (a 16-bit scale, then 4-bit values with an offset of 8).
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import struct
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _tokenizer(reader: _Reader) -> Tokenizer:
     blob = reader.array("u1", blob_length).tobytes()
     (_, normaliser_bytes) = reader.take("iI")
     reader.skip(normaliser_bytes)
-    pieces = [blob[start:end].decode() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    pieces = [blob[start:end].decode() for start, end in itertools.pairwise(offsets)]
     tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=unknown))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]

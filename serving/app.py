@@ -1,0 +1,176 @@
+"""The service: tags over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, FastAPI, Request
+
+from model.decode import thresholds_of
+from model.mention import MAX_CHARACTERS, Mention
+from model.tagger import Failed, Tagged, Tagger
+from model.watchlist import Watchlist
+from serving import examples, problems
+from serving.batching import Line
+from serving.body import JsonRoute
+from serving.errors import NotReadyError, RequestTooLargeError
+from serving.schemas import (
+    ErrorCode,
+    FailedItem,
+    ItemError,
+    MentionItem,
+    ModelAnswer,
+    StatusAnswer,
+    TagAnswer,
+    TaggedItem,
+    TagRequest,
+    TaxonomyAnswer,
+)
+from serving.settings import Settings, version
+
+_TITLES: dict[ErrorCode, str] = {
+    "text_empty": "The text is empty",
+    "text_too_long": "The text is too long",
+    "duplicate_id": "The id was given before",
+    "unknown_target": "The target is not in the watchlist",
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the routes work with."""
+
+    tagger: Tagger
+    line: Line
+    settings: Settings
+    model: str
+    """The bundle's version, worked out once."""
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Served = Annotated[Service, Depends(_service)]
+tagging = APIRouter(prefix="/v1", route_class=JsonRoute, tags=["tagging"])
+reading = APIRouter(prefix="/v1", tags=["model"])
+watching = APIRouter(tags=["operation"])
+
+
+def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
+    """The service of one loaded tagger."""
+    app = FastAPI(
+        title="Tympan",
+        version=version(),
+        summary="Tags what people say about an organisation with what they intend and what it is about.",
+        description=f"A call takes at most {settings.max_mentions:,} mentions and {settings.max_bytes:,} bytes.",
+        lifespan=_lifespan,
+    )
+    app.state.service = Service(tagger, Line(tagger), settings, tagger.bundle.version)
+    app.state.settings = settings
+    app.state.ready = False
+    for router in (tagging, reading, watching):
+        app.include_router(router)
+    problems.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    await app.state.service.line.tag([Mention("warm-up", "Bonjour, ciao, hello")])  # the first call is slow
+    app.state.ready = True
+    yield
+    app.state.ready = False
+
+
+@tagging.post(
+    "/tag",
+    summary="Tag mentions",
+    responses={
+        200: {"content": {"application/json": {"examples": examples.ANSWERS}}},
+        **problems.documented(413, 415, 422),
+    },
+)
+async def tag(asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUESTS)], service: Served) -> TagAnswer:
+    """Give every mention its intents and topics, with their probabilities.
+
+    One result comes back for each mention, in order. A mention that cannot be tagged (no text, a text that is too
+    long, an `id` given twice, a `target` that the watchlist does not name) has an `error` instead of `tags`, and the
+    others are tagged all the same.
+
+    `tags` are towards the mention's `target`; without one, towards the only organisation of role `brand` in the
+    `watchlist`; without a watchlist, of the text as it is. `targets` lists what is said to every organisation named.
+    """
+    if len(asked.mentions) > service.settings.max_mentions:
+        limit = f"{service.settings.max_mentions:,}"
+        raise RequestTooLargeError("mentions", f"are more than {limit}", "Send them in several calls")
+    watchlist = Watchlist.from_dicts(organisation.model_dump() for organisation in asked.watchlist)
+    first = {item.id: place for place, item in reversed(list(enumerate(asked.mentions)))}
+    places = sorted(first.values())
+    found = await service.line.tag(
+        [asked.mentions[place].to_mention() for place in places], watchlist=watchlist, min_score=asked.min_score
+    )
+    tagged = dict(zip(places, found, strict=True))
+    results = [
+        _result(tagged[place], item, place) if place in tagged else _duplicate(item, place, first[item.id])
+        for place, item in enumerate(asked.mentions)
+    ]
+    return TagAnswer(model=service.model, taxonomy=service.tagger.taxonomy.id, results=results)
+
+
+@reading.get("/taxonomy", summary="The tags that can be given", responses=problems.documented())
+async def taxonomy(service: Served) -> TaxonomyAnswer:
+    """Every group and tag of the model that is served, with titles and descriptions in several languages."""
+    return TaxonomyAnswer.of(service.tagger.taxonomy)
+
+
+@reading.get("/model", summary="The model that is served", responses=problems.documented())
+async def model(service: Served) -> ModelAnswer:
+    """Its version, its thresholds, what was measured on it and what it was made from."""
+    bundle = service.tagger.bundle
+    return ModelAnswer(
+        model=service.model,
+        taxonomy=bundle.taxonomy.id,
+        languages=list(bundle.languages),
+        max_length=bundle.max_length,
+        thresholds=dict(thresholds_of(bundle.taxonomy, bundle.calibration)),
+        metrics=dict(bundle.metrics),
+        provenance=dict(bundle.provenance),
+    )
+
+
+@watching.get("/health", summary="Whether the service lives", responses=problems.documented())
+async def health() -> StatusAnswer:
+    """Always `ok` while the process answers at all."""
+    return StatusAnswer(status="ok")
+
+
+@watching.get("/ready", summary="Whether the service takes requests", responses=problems.documented(503))
+async def ready(request: Request) -> StatusAnswer:
+    """`ready` once the model is loaded and warm, and until the service stops."""
+    if not request.app.state.ready:
+        raise NotReadyError("service", "is starting or stopping", "Try again soon")
+    return StatusAnswer(status="ready")
+
+
+def _result(result: Tagged | Failed, item: MentionItem, place: int) -> TaggedItem | FailedItem:
+    if not isinstance(result, Failed):
+        return TaggedItem.of(result)
+    if result.error.where == "target":
+        return _failed(item, place, "unknown_target", str(result.error), "target")
+    code: ErrorCode = "text_too_long" if len(item.text) > MAX_CHARACTERS else "text_empty"
+    return _failed(item, place, code, str(result.error), "text")
+
+
+def _duplicate(item: MentionItem, place: int, first: int) -> FailedItem:
+    detail = f"id: is that of mentions/{first} too. Give every mention an id of its own"
+    return _failed(item, place, "duplicate_id", detail, "id")
+
+
+def _failed(item: MentionItem, place: int, code: ErrorCode, detail: str, field: str) -> FailedItem:
+    error = ItemError(code=code, title=_TITLES[code], detail=detail, pointer=f"#/mentions/{place}/{field}")
+    return FailedItem(id=item.id, error=error)

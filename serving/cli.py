@@ -1,0 +1,156 @@
+"""The verbs of this room: `serve` and `tag`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from serving.exports import Reading, Summary
+    from serving.tables import Table
+
+app = typer.Typer()
+
+BundleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle",
+        "-b",
+        help="A bundle, or a registry whose champion is used; the one that ships with Tympan if absent.",
+    ),
+]
+
+
+@app.command(
+    epilog="For example:\n\n"
+    "tympan serve\n\n"
+    "tympan serve --bundle runs/mine --port 9000\n\n"
+    "TYMPAN_HOST=0.0.0.0 TYMPAN_THREADS=4 tympan serve"
+)
+def serve(
+    bundle: BundleOption = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 if absent.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on; 8000 if absent, 0 for a free one.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of the network; all processors allowed if absent.")
+    ] = None,
+) -> None:
+    """Serve tags over HTTP, until stopped.
+
+    Every option can be set by the environment too: TYMPAN_BUNDLE, TYMPAN_HOST, TYMPAN_PORT, TYMPAN_THREADS, and
+    TYMPAN_MAX_MENTIONS and TYMPAN_MAX_BYTES for the limits of one call.
+    """
+    from serving.server import run
+    from serving.settings import Settings
+
+    run(Settings.read(bundle=bundle, host=host, port=port, threads=threads), say=typer.echo)
+
+
+@app.command(
+    epilog="For example:\n\n"
+    "tympan tag mentions.csv\n\n"
+    'tympan tag export.csv -o tagged.csv --text-column "Full Text"\n\n'
+    "tympan tag mentions.jsonl -o tagged.jsonl --watchlist watchlist.toml --min-score 0.4\n\n"
+    "tympan tag mentions.csv --target Free --bundle runs/mine"
+)
+def tag(
+    input: Annotated[Path, typer.Argument(metavar="INPUT", help="CSV or JSONL, one mention a row.")],  # noqa: A002 — its name in --help
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write; INPUT with .tagged before its ending if absent."),
+    ] = None,
+    bundle: BundleOption = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column of the text; found by its name if absent.")
+    ] = None,
+    watchlist: Annotated[Path | None, typer.Option(help="A TOML file of the organisations to tell apart.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The organisation that tags are towards; the watchlist's only brand if absent.")
+    ] = None,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="A floor added to the tags' own thresholds.")] = 0.0,
+    encoding: Annotated[str | None, typer.Option(help="The encoding of INPUT; found out if absent.")] = None,
+) -> None:
+    """Tag a file of mentions: the same rows and columns come back, with the tags in new columns.
+
+    New columns: tympan_GROUP for every group of tags (joined by |), tympan_lang, tympan_error, tympan_model and,
+    with a watchlist or target, tympan_target. Exit code 0 if every row was tagged, 1 if some could not be (see
+    tympan_error), 2 if the file or an option was refused and nothing was written.
+    """
+    from rich.console import Console
+
+    from serving.exports import check_output
+    from serving.exports import text_column as find_text_column
+    from serving.tables import open_table
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit removes what is half-written, a kill would not
+    aloud = Console(stderr=True, highlight=False, soft_wrap=True)
+    table = open_table(input, encoding)
+    output = output or input.with_name(f"{input.stem}.tagged{input.suffix}")
+    check_output(table, output)
+    reading = _reading(find_text_column(table, text_column), watchlist, target, min_score)
+    aloud.print(f"{input}: {table}; {table.count:,} rows; the text is in column {reading.text_column!r}", markup=False)
+    summary = _tagged(table, output, reading, bundle, aloud)
+    _show(summary, output)
+    if summary.failed:
+        for reason, rows in summary.reasons.most_common(5):
+            aloud.print(f"{rows:,} rows not tagged: {reason}", markup=False)
+        raise typer.Exit(1)
+
+
+def _reading(text_column: str, watchlist: Path | None, target: str | None, min_score: float) -> Reading:
+    """Towards whom to read; a target alone is a watchlist of one."""
+    from model.errors import WatchlistError
+    from model.watchlist import Organisation, Watchlist
+    from serving.exports import Reading
+
+    if watchlist:
+        watched = Watchlist.load(watchlist)
+        return Reading(text_column, watched, watched.get(target) if target else watched.brand(), min_score)
+    if target:
+        try:
+            organisation = Organisation.from_dict({"name": target})
+        except WatchlistError as error:
+            raise WatchlistError("--target", error.problem, "Give a name") from error
+        return Reading(text_column, Watchlist([organisation]), organisation, min_score)
+    return Reading(text_column, min_score=min_score)
+
+
+def _tagged(table: Table, output: Path, reading: Reading, bundle: Path | None, aloud: Console) -> Summary:
+    """Tag `table` under a progress bar."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from model.tagger import Tagger
+    from serving.exports import tag_table
+    from serving.settings import Settings
+
+    settings = Settings.read(bundle=bundle)
+    tagger = Tagger.load(settings.bundle, threads=settings.threads)
+    bar = (TextColumn("Tagging"), BarColumn(), MofNCompleteColumn(), TextColumn("rows,"), TimeRemainingColumn())
+    with Progress(*bar, console=aloud) as progress:
+        task = progress.add_task("rows", total=table.count)
+        return tag_table(tagger, table, output, reading, each=lambda done: progress.update(task, completed=done))
+
+
+def _show(summary: Summary, output: Path) -> None:
+    """The counts of a file, on standard output."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    console = Console(highlight=False)
+    for group, tags in summary.tags.items():
+        grid = Grid("tag", title=group, title_justify="left")
+        grid.add_column("rows", justify="right")
+        for name, rows in tags.most_common():
+            grid.add_row(name, f"{rows:,}")
+        grid.add_row("(none)", f"{summary.untagged[group]:,}", style="dim")
+        console.print(grid)
+    languages = ", ".join(f"{language} {rows:,}" for language, rows in summary.languages.most_common())
+    console.print(f"{summary.rows:,} rows, {summary.failed:,} not tagged", markup=False)
+    console.print(f"Languages: {languages or 'none'}", markup=False)
+    console.print(f"Written: {output}", markup=False, soft_wrap=True)

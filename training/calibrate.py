@@ -1,0 +1,102 @@
+"""From validation outputs to probabilities that mean what they say, and to the thresholds of each tag.
+
+With few cases a tag's own fit is noise, so that every estimate is shrunk towards its group's, which is made from
+all cells of the group together: weight n / (n + PRIOR) for the tag's own, n being its cases.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize, minimize_scalar
+from sklearn.metrics import precision_recall_curve
+
+from model.decode import Calibration, Decoder, Floats
+from model.taxonomy import Taxonomy
+
+PRIOR = 30
+"""Cases of a tag at which its own estimate and its group's weigh the same."""
+_LOWEST, _HIGHEST = 0.15, 0.85
+_RIDGE = 1e-2
+
+
+def calibrate(logits: Floats, targets: Floats, known: Floats, taxonomy: Taxonomy) -> Calibration:
+    """Fit slopes and offsets, then thresholds that give the best F1, on logits (texts, labels) of unseen texts."""
+    slopes, offsets = np.ones(logits.shape[1]), np.zeros(logits.shape[1])
+    for group in taxonomy.groups:
+        columns = taxonomy.slices[group.name]
+        outputs, wanted, cells = logits[:, columns], targets[:, columns], known[:, columns].astype(bool)
+        if group.kind == "exclusive":
+            slopes[columns] = _inverse_temperature(outputs, wanted, cells)
+            continue
+        shared = _platt(outputs[cells], wanted[cells])
+        for position in range(len(group.tags)):
+            rows = cells[:, position]
+            own = _platt(outputs[rows, position], wanted[rows, position], towards=shared)
+            slopes[columns.start + position], offsets[columns.start + position] = own
+    neutral = Calibration.neutral(taxonomy).thresholds
+    probabilities = Decoder(taxonomy, Calibration(list(slopes), list(offsets), neutral)).probabilities(logits)
+    thresholds = _thresholds(probabilities, targets, known.astype(bool), taxonomy)
+    return Calibration([float(x) for x in slopes], [float(x) for x in offsets], [float(x) for x in thresholds])
+
+
+def _platt(outputs: Floats, wanted: Floats, towards: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Slope and offset of a logistic curve by Platt's smoothed targets, held near `towards` the fewer the cases."""
+    positives = float(wanted.sum())
+    if not len(wanted):
+        return towards or (1.0, 0.0)
+    smoothed = np.where(wanted > 0, (positives + 1) / (positives + 2), 1 / (len(wanted) - positives + 2))
+    centre = np.array(towards or (1.0, 0.0))
+    pull = PRIOR / 2 if towards else _RIDGE
+
+    def cost(parameters: npt.NDArray[np.float64]) -> float:
+        scaled = parameters[0] * outputs + parameters[1]
+        entropy = float(np.sum(np.logaddexp(0, scaled) - smoothed * scaled))
+        return entropy + pull * float(np.sum((parameters - centre) ** 2))
+
+    found = minimize(cost, centre, method="L-BFGS-B", bounds=[(0.05, 5.0), (-8.0, 8.0)])
+    return float(found.x[0]), float(found.x[1])
+
+
+def _inverse_temperature(outputs: Floats, wanted: Floats, cells: npt.NDArray[np.bool_]) -> float:
+    """1/temperature of a softmax, by likelihood over the texts that have one of the tags."""
+    rows = cells.all(axis=1) & (wanted.sum(axis=1) > 0)
+    if not rows.any():
+        return 1.0
+
+    def cost(log_slope: float) -> float:
+        scaled = outputs[rows] * np.exp(log_slope)
+        peak = scaled.max(axis=1, keepdims=True)
+        normal = peak[:, 0] + np.log(np.exp(scaled - peak).sum(axis=1))
+        return float((normal - (scaled * wanted[rows]).sum(axis=1)).mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-3, 3), method="bounded").x))
+
+
+def _thresholds(
+    probabilities: Floats, targets: Floats, cells: npt.NDArray[np.bool_], taxonomy: Taxonomy
+) -> npt.NDArray[np.float64]:
+    found = np.array(Calibration.neutral(taxonomy).thresholds)
+    for group in taxonomy.groups:
+        if group.kind == "exclusive":
+            continue
+        columns = taxonomy.slices[group.name]
+        shares, wanted, rows = probabilities[:, columns], targets[:, columns], cells[:, columns]
+        shared = _best_threshold(shares[rows], wanted[rows])
+        for position in range(len(group.tags)):
+            known = rows[:, position]
+            cases = float(wanted[known, position].sum())
+            own = _best_threshold(shares[known, position], wanted[known, position]) if cases else shared
+            found[columns.start + position] = (cases * own + PRIOR * shared) / (cases + PRIOR)
+    return found
+
+
+def _best_threshold(probabilities: Floats, wanted: Floats) -> float:
+    """The threshold of the best F1, within bounds; the middle of those that are nearly as good, since the very best
+    is chance."""
+    if not wanted.any():
+        return 0.5
+    precision, recall, thresholds = precision_recall_curve(wanted, probabilities)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    good = thresholds[f1[:-1] >= f1[:-1].max() - 0.005]
+    return float(np.clip(np.median(good), _LOWEST, _HIGHEST))

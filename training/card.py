@@ -1,0 +1,70 @@
+"""The model card: what a bundle is, how good it is and where it is weak, as the Markdown that hubs show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model.bundle import Bundle
+
+
+def card(bundle: Bundle, *, title: str, notes: Sequence[str]) -> str:
+    """The card of a bundle whose metrics and provenance are filled in; `notes` are paragraphs about its data."""
+    return "\n".join(
+        [
+            _header(bundle),
+            f"# {title}\n",
+            f"Tags short public texts with the tag set `{bundle.taxonomy.id}`, made with Tympan. "
+            "Run it with `tympan tag` or `tympan serve`, which calibrate and decode its outputs by `tympan.json`.\n",
+            *(f"{note}\n" for note in notes),
+            _provenance(bundle.provenance),
+            *(_group(name, figures, bundle.languages) for name, figures in bundle.metrics["test"]["groups"].items()),
+            _parity(bundle.metrics["parity"]),
+        ]
+    )
+
+
+def _header(bundle: Bundle) -> str:
+    lines = ["---", "language:", *(f"- {language}" for language in bundle.languages)]
+    lines += ["license: apache-2.0", "library_name: onnx", "pipeline_tag: text-classification"]
+    lines += [f"base_model: {bundle.provenance['encoder'].split()[0]}", "metrics:", "- f1", "---", ""]
+    return "\n".join(lines)
+
+
+def _provenance(provenance: Mapping[str, Any]) -> str:
+    splits = ", ".join(f"{count} for {side}" for side, count in provenance["records"].items())
+    settings = ", ".join(f"{key} {value}" for key, value in provenance["settings"].items())
+    return (
+        f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "
+        f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}.\n"
+    )
+
+
+def _group(name: str, figures: Mapping[str, Any], languages: Sequence[str]) -> str:
+    lines = [f"## {name}: figures on the {figures['n']} test records that label it\n"]
+    lines.append(
+        f"Macro-F1 {_percent(figures['macro_f1'])}, micro-F1 {_percent(figures['micro_f1'])}, calibration error "
+        f"(ECE) {figures['ece']:.3f}, false alarms {_percent(figures['false_alarm_rate'])} %.\n"
+    )
+    if "leaf" in figures:
+        lines.append(
+            f"Leaves: micro-F1 {_percent(figures['leaf']['micro_f1'])}; parents: {_percent(figures['parent']['micro_f1'])}.\n"
+        )
+    lines += ["| language | records | macro-F1 | micro-F1 |", "| --- | ---: | ---: | ---: |"]
+    for language, part in figures["languages"].items():
+        lines.append(f"| {language} | {part['n']} | {_percent(part['macro_f1'])} | {_percent(part['micro_f1'])} |")
+    lines += ["", "| tag | precision | recall | F1 | cases |", "| --- | ---: | ---: | ---: | ---: |"]
+    for tag, part in figures["tags"].items():
+        shown = " | ".join(_percent(part[key]) for key in ("precision", "recall", "f1"))
+        lines.append(f"| `{tag}` | {shown} | {part['support']} |")
+    return "\n".join([*lines, ""])
+
+
+def _parity(parity: Mapping[str, float]) -> str:
+    lines = ["## How far the shipped form differs from the trained one\n", "| measure | value |", "| --- | ---: |"]
+    lines += [f"| {key.replace('_', ' ')} | {value:.2g} |" for key, value in parity.items()]
+    return "\n".join([*lines, ""])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

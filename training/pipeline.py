@@ -1,0 +1,216 @@
+"""The whole line of this room: records in, a whole and gated bundle out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rich.console import Console
+from tokenizers import Tokenizer
+
+from labels.dataset import fingerprint
+from labels.record import Record
+from model.bundle import LAYOUT, Bundle, written_whole
+from model.decode import Calibration, Floats
+from model.tagger import Tagger
+from model.taxonomy import Taxonomy
+from training import encoder as encoders
+from training.calibrate import calibrate
+from training.card import card
+from training.errors import TrainingError
+from training.evaluate import evaluate
+from training.examples import Examples, truth
+from training.export import export, quantise
+from training.fit import Settings, State, fit, seed
+from training.network import Network
+from training.parity import check_export, check_quantised
+
+Precision = Literal["int8", "fp32"]
+_PARITY_TEXTS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to train and how.
+
+    `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary.
+    """
+
+    taxonomy: Taxonomy
+    settings: Settings = field(default_factory=Settings)
+    encoder: str = encoders.PACKAGE
+    keep_languages: tuple[str, ...] = ()
+    precision: Precision = "int8"
+    title: str = "A Tympan model"
+    notes: tuple[str, ...] = ()
+
+
+def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, console: Console | None = None) -> Bundle:
+    """Train, calibrate, export, gate and write a bundle to `output`, which appears only when all went well.
+
+    `sides` are the records to train on, to stop and calibrate with, and to measure on: `train`, `validation`, `test`.
+
+    Killed and started again with the same arguments, it goes on from the last whole epoch. Raises TrainingError
+    for unusable data and GateError if the export answers differently from the trained network.
+    """
+    console = console or Console(stderr=True)
+    _require(sides)
+    work = output.with_name(f".{output.name}-training")
+    console.print(f"loading the encoder {plan.encoder}")
+    seed(plan.settings.seed)
+    encoder = encoders.load(plan.encoder, keep_languages=plan.keep_languages)
+    network = Network(
+        encoder, plan.taxonomy, dropout=plan.settings.dropout, train_embeddings=plan.settings.train_embeddings
+    )
+    examples = {
+        side: Examples.encode(found, plan.taxonomy, encoder.tokenizer, plan.settings.max_length)
+        for side, found in sides.items()
+    }
+    data = fingerprint([record for found in sides.values() for record in found])
+    run = f"{data} {encoder.name} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
+    state = fit(
+        network,
+        examples["train"],
+        examples["validation"],
+        settings=plan.settings,
+        folder=work / "fit",
+        run=run,
+        console=console,
+    )
+    provenance = _provenance(plan, encoder.name, data, sides, state)
+    draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
+    bundle = _release(draft, examples, sides, output, console)
+    shutil.rmtree(work, ignore_errors=True)
+    return bundle
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A trained network on its way to a bundle, and the folder in which its forms are made."""
+
+    plan: Plan
+    network: Network
+    tokenizer: Tokenizer
+    folder: Path
+    languages: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+    def write(self, path: Path, model: Path, calibration: Calibration, metrics: Mapping[str, Any], text: str) -> Bundle:
+        """A sealed bundle at `path`, a folder that exists."""
+        shutil.copyfile(model, path / LAYOUT.model)
+        self.tokenizer.save(str(path / LAYOUT.tokenizer), pretty=False)
+        (path / LAYOUT.config).write_text(json.dumps(_config(self.network), indent=1) + "\n", encoding="utf-8")
+        (path / LAYOUT.card).write_text(text, encoding="utf-8")
+        return Bundle(
+            path=path,
+            taxonomy=self.plan.taxonomy,
+            calibration=calibration,
+            max_length=self.plan.settings.max_length,
+            languages=self.languages,
+            metrics=metrics,
+            provenance=self.provenance,
+        ).seal()
+
+    def tagger(self, name: str, model: Path, calibration: Calibration) -> Tagger:
+        """A tagger on a bundle written under the work folder."""
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=True)
+        self.write(path, model, calibration, {}, "A draft.\n")
+        return Tagger.load(path)
+
+
+def _release(
+    draft: _Draft,
+    examples: Mapping[str, Examples],
+    sides: Mapping[str, Sequence[Record]],
+    output: Path,
+    console: Console,
+) -> Bundle:
+    """Export, calibrate on the validation side in the form that ships, pass the gates, evaluate on the test side."""
+    plan = draft.plan
+    console.print("exporting to ONNX and comparing it with torch")
+    whole, small = draft.folder / "fp32.onnx", draft.folder / "int8.onnx"
+    export(draft.network, whole)
+    every = [record for found in sides.values() for record in found]
+    some = every[:: max(1, len(every) // _PARITY_TEXTS)]
+    texts = Examples.encode(some, plan.taxonomy, draft.tokenizer, plan.settings.max_length)
+    parity = check_export(draft.network, whole, texts, some)
+    shipped = whole
+    if plan.precision == "int8":
+        quantise(whole, small)
+        shipped = small
+    console.print("calibrating")
+    neutral = Calibration.neutral(plan.taxonomy)
+    logits = outputs(draft.tagger("draft", shipped, neutral), sides["validation"])
+    calibration = calibrate(logits, *truth(sides["validation"], plan.taxonomy), plan.taxonomy)
+    tagger = draft.tagger("draft", shipped, calibration)
+    if plan.precision == "int8":
+        console.print(f"comparing 8 bits with 32 on {len(every)} records")
+        parity |= check_quantised(draft.tagger("whole", whole, calibration), tagger, every)
+    metrics = {"parity": parity, "test": evaluate(tagger, sides["test"])}
+    with written_whole(output) as path:
+        sealed = draft.write(path, shipped, calibration, metrics, "")
+        draft.write(path, shipped, calibration, metrics, card(sealed, title=plan.title, notes=plan.notes))
+    console.print(f"wrote {output}")
+    return Bundle.read(output)
+
+
+def outputs(tagger: Tagger, records: Sequence[Record]) -> Floats:
+    """Logits (records, labels) as the tagger computes them; of a long text the largest of its windows."""
+    windows = tagger.encode([record.prepared() for record in records])
+    found = np.full((len(records), len(tagger.taxonomy.labels)), -np.inf, dtype=np.float32)
+    np.maximum.at(found, [window.text for window in windows], tagger.outputs(windows))
+    return found
+
+
+def _require(sides: Mapping[str, Sequence[Record]]) -> None:
+    for side in ("train", "validation", "test"):
+        if not sides.get(side):
+            raise TrainingError("dataset", f"has no record for {side}", "Label more mentions: at least 30")
+
+
+def _languages(sides: Mapping[str, Sequence[Record]]) -> tuple[str, ...]:
+    return tuple(sorted({record.lang for found in sides.values() for record in found if record.lang}))
+
+
+def _config(network: Network) -> dict[str, Any]:
+    """The `config.json` that tools of the ecosystem read."""
+    labels = network.taxonomy.labels
+    multi = any(group.kind == "multi-label" for group in network.taxonomy.groups)
+    return {
+        **network.encoder.config.to_diff_dict(),
+        "architectures": ["BertForSequenceClassification"],
+        "problem_type": "multi_label_classification" if multi else "single_label_classification",
+        "id2label": {str(position): label for position, label in enumerate(labels)},
+        "label2id": {label: position for position, label in enumerate(labels)},
+    }
+
+
+def _provenance(
+    plan: Plan, encoder: str, data: str, sides: Mapping[str, Sequence[Record]], state: State
+) -> dict[str, Any]:
+    libraries = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "tympan")
+    return {
+        "encoder": encoder,
+        "keep_languages": list(plan.keep_languages),
+        "precision": plan.precision,
+        "data": data,
+        "records": {side: len(found) for side, found in sides.items()},
+        "settings": asdict(plan.settings),
+        "best_epoch": state.best_epoch,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in libraries}},
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
