@@ -1,0 +1,61 @@
+# Tympan: every task of the project. `make help` lists them.
+PYTHON ?= python3
+SERVE := .venv/serve
+DEV := .venv/dev
+HOST ?= 127.0.0.1
+PORT ?= 8000
+LANGUAGES := fr,it,en,es,de,pt,nl
+NOTE := "Every text it learnt from and was measured on below was invented for this project: see labels/corpora/README.md\
+for how, and for what that leaves out. On real mentions expect less than these figures."
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check train system-deps image clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(SERVE)/installed ## Serve the bundled model on 127.0.0.1:8000 (HOST=, PORT=)
+	@exec $(SERVE)/bin/tympan serve --host $(HOST) --port $(PORT)
+
+test: $(DEV)/installed check ## Run the checks and all tests
+	$(DEV)/bin/python -m pytest
+
+check: $(DEV)/installed ## Run ruff, mypy and import-linter
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+train: $(DEV)/installed ## Train the bundled model anew from the corpora (about 15 minutes on 2 cores)
+	$(DEV)/bin/tympan train --data labels/corpora --keep-languages $(LANGUAGES) -o model/pretrained \
+		--title "The tagger that ships with Tympan" --note $(NOTE)
+
+image: ## Build the service's container image, tympan
+	docker build -t tympan .
+
+system-deps: ## Install the Debian packages that the tests need
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { apt-get update -qq && apt-get install -y -qq python3 python3-venv; }
+
+clean: ## Remove the virtual environments and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+
+$(SERVE)/installed: pyproject.toml constraints.txt | python
+	@echo "making the service's environment in $(SERVE): about a minute, once"
+	@$(PYTHON) -m venv --clear $(SERVE)
+	@$(SERVE)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV)/installed: pyproject.toml constraints.txt | python
+	@echo "making the developers' environment in $(DEV): some minutes and 2 GB, once"
+	@$(PYTHON) -m venv --clear $(DEV)
+	@$(DEV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.PHONY: python
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "tympan needs Python 3.11 or later: install python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "tympan needs Python 3.11 or later: $$($(PYTHON) --version) is too old; try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "tympan needs Python's venv module: install the package python3-venv" >&2; exit 1; }

@@ -1,0 +1,46 @@
+"""What an operator can set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.bundle import PRETRAINED
+from serving.errors import SettingsError
+from serving.settings import Settings
+from tests.serving.conftest import ROOT
+
+
+def test_the_defaults_serve_the_shipped_bundle_to_this_machine_only() -> None:
+    settings = Settings.read()
+    assert (settings.host, settings.port, settings.bundle) == ("127.0.0.1", 8000, PRETRAINED)
+    assert (settings.max_mentions, settings.max_bytes, settings.threads) == (1000, 1_048_576, None)
+
+
+def test_what_is_given_wins_and_what_is_not_given_does_not() -> None:
+    settings = Settings.read(port=9000, host=None, bundle=Path("b"))
+    assert (settings.host, settings.port, settings.bundle) == ("127.0.0.1", 9000, Path("b"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("port", 70000), ("port", "abc"), ("threads", 0), ("max_mentions", 0)])
+def test_a_value_that_cannot_be_used_is_named_by_its_variable(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"TYMPAN_{name.upper()}"):
+        Settings.read(**{name: value})
+
+
+def test_every_setting_is_read_from_the_environment() -> None:
+    given = {"HOST": "::1", "PORT": "1", "BUNDLE": "b", "MAX_MENTIONS": "2", "MAX_BYTES": "3", "THREADS": "4"}
+    assert {name.lower() for name in given} == set(Settings.model_fields)
+    shown = subprocess.run(
+        [sys.executable, "-c", "from serving.settings import Settings; print(*Settings.read().model_dump().values())"],
+        cwd=ROOT,
+        env={**os.environ, **{f"TYMPAN_{name}": value for name, value in given.items()}},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.split() == list(given.values())
