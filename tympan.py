@@ -1,20 +1,21 @@
 """The command line: mounts the verbs of every room.
 
-A verb imports what it needs when it is called, so that `tympan --help` and `tympan tag` load no torch.
+A verb imports what it needs when it is called, so that `tympan --help` and `tympan tag` load no torch, and so that
+the service runs where only its own libraries are installed.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from labels.cli import app as labels_verbs
 from model.errors import TympanError
 from serving.cli import app as serving_verbs
 from serving.settings import version
+from training.cli import app as training_verbs
 
 EXTRAS = {"labels": "label", "train": "train", "evaluate": "train"}
 """Verb → the extra of pyproject.toml that it needs."""
@@ -30,10 +31,11 @@ class Verbs(TyperGroup):
         except TympanError as error:
             typer.echo(f"tympan: {error}", err=True)
         except ModuleNotFoundError as error:
-            extra = EXTRAS.get(ctx.invoked_subcommand or "")
+            extra = EXTRAS.get(ctx.invoked_subcommand)
             if not extra:
                 raise
-            typer.echo(_missing(ctx.invoked_subcommand or "", extra, error), err=True)
+            line = f"{ctx.invoked_subcommand} needs the extra {extra!r} ({error.name} is missing)"
+            typer.echo(f"tympan: {line}. Install it: pip install 'tympan[{extra}]'", err=True)
         raise typer.Exit(2)
 
 
@@ -45,6 +47,9 @@ app = typer.Typer(
     help="Tags what people say about an organisation with what they intend and what it is about.",
     epilog="For example:\n\ntympan serve\n\ntympan tag mentions.csv -o tagged.csv\n\ntympan tag --help",
 )
+app.add_typer(serving_verbs)
+app.add_typer(labels_verbs, name="labels")
+app.add_typer(training_verbs)
 
 
 def _show_version(asked: bool) -> None:
@@ -61,35 +66,6 @@ def _main(
 ) -> None:
     pass
 
-
-def _missing(verb: str, extra: str, error: ModuleNotFoundError) -> str:
-    return (
-        f"tympan: {verb} needs the extra {extra!r} ({error.name} is missing). Install it: pip install 'tympan[{extra}]'"
-    )
-
-
-def _mount(room: str, verbs: Sequence[str], *, under: str | None = None) -> None:
-    """Mount a room's verbs, or, if what they need is not installed, stand-ins that say so."""
-    try:
-        app.add_typer(importlib.import_module(f"{room}.cli").app, name=under)
-    except ModuleNotFoundError as error:
-        for verb in verbs:
-            _stand_in(verb, error)
-
-
-def _stand_in(verb: str, error: ModuleNotFoundError) -> None:
-    @app.command(
-        verb,
-        help=f"(needs the extra {EXTRAS[verb]!r})",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
-    def _() -> None:
-        raise error
-
-
-app.add_typer(serving_verbs)
-_mount("labels", ["labels"], under="labels")
-_mount("training", ["train", "evaluate"])
 
 if __name__ == "__main__":
     app()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from model.errors import TympanError
 from model.taxonomy import DEFAULT, Taxonomy
 
 if TYPE_CHECKING:
@@ -46,13 +43,12 @@ def check(
     from labels.errors import RecordError
     from labels.record import scan
 
-    with _refusing():
-        tags = Taxonomy.load(taxonomy)
-        reading = scan(files, tags)
-        _lines([str(problem) for problem in reading.problems], limit)
-        if not reading.records:
-            raise RecordError(", ".join(map(str, files)), "holds no record", "Give at least one")
-        _show(report(reading.records, tags), limit)
+    tags = Taxonomy.load(taxonomy)
+    reading = scan(files, tags)
+    _lines([str(problem) for problem in reading.problems], limit)
+    if not reading.records:
+        raise RecordError(", ".join(map(str, files)), "holds no record", "Give at least one")
+    _show(report(reading.records, tags), limit)
     bad = reading.rows - len(reading.records)
     typer.echo(f"{len(reading.records):,} records, {bad:,} bad rows")
     raise typer.Exit(1 if bad else 0)
@@ -83,22 +79,11 @@ def split(
     from labels.dataset import split as sides_of
     from labels.record import read
 
-    with _refusing():
-        tags = Taxonomy.load(taxonomy)
-        fractions = {"train": 1 - validation - test, "validation": validation, "test": test}
-        manifest = save(output, sides_of(read(data, tags), seed=seed, fractions=fractions), taxonomy=tags)
+    tags = Taxonomy.load(taxonomy)
+    fractions = {"train": 1 - validation - test, "validation": validation, "test": test}
+    manifest = save(output, sides_of(read(data, tags), seed=seed, fractions=fractions), taxonomy=tags)
     _sides(manifest)
     typer.echo(f"{output}: {manifest['taxonomy']}, fingerprint {manifest['fingerprint'][:12]}")
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn an error that the user can mend into one line and exit code 2."""
-    try:
-        yield
-    except TympanError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
 
 
 def _show(report: Report, limit: int) -> None:

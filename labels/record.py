@@ -23,7 +23,7 @@ from labels.errors import RecordError
 from labels.schema import TagLists, check
 from model.mention import prepare
 from model.taxonomy import Taxonomy
-from model.watchlist import Organisation, Watchlist
+from model.watchlist import Organisation, Watchlist, considered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +43,8 @@ class Record:
 
     def prepared(self) -> str:
         """Prepare the text as the tagger does when it is given the same text, watchlist and target."""
-        watchlist = Watchlist(self.watchlist)
-        if self.target and not watchlist:  # as in the tagger: a target alone is a watchlist of one
-            watchlist = Watchlist([Organisation(self.target)])
-        target = watchlist.get(self.target) if self.target else watchlist.brand()
-        return prepare(self.text, watchlist=watchlist, target=target.name if target else None)
+        watchlist, target = considered(Watchlist(self.watchlist), self.target)
+        return prepare(self.text, watchlist=watchlist, target=target)
 
     def closed(self, group: str) -> set[str]:
         """Its tags of `group` with all their ancestors; empty if there are none or the group is unlabelled."""

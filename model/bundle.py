@@ -138,8 +138,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         yield draft
         old = path.with_name(f".{path.name}-replaced-{os.getpid()}")
         if path.exists():
-            os.rename(path, old)
-        os.rename(draft, path)
+            path.rename(old)
+        draft.rename(path)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

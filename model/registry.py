@@ -61,7 +61,7 @@ class Registry:
         previous = self.champion()
         draft = self.path / f".champion-{os.getpid()}"
         draft.write_text(version + "\n", encoding="utf-8")
-        os.replace(draft, self.path / "champion")
+        draft.replace(self.path / "champion")
         self._record("promote", version, previous=previous, who=who, why=why)
 
     def rollback(self, *, who: str, why: str) -> str:

@@ -27,7 +27,7 @@ from model.language import detect
 from model.mention import MAX_CHARACTERS, Mention, prepare
 from model.processor import processor_limit
 from model.registry import resolve
-from model.watchlist import Organisation, Watchlist
+from model.watchlist import Organisation, Watchlist, considered
 
 _OVERLAP = 16
 """Tokens that two neighbouring windows of a long text share."""
@@ -186,10 +186,8 @@ def _planned(mention: Mention, watchlist: Watchlist) -> _Plan:
         )
     if not prepare(mention.text):
         raise MentionError("text", "is empty", "Send the text of the mention")
-    if mention.target and not watchlist:  # a target alone is a watchlist of one
-        watchlist = Watchlist([Organisation(mention.target)])
-    target = watchlist.get(mention.target) if mention.target else watchlist.brand()
-    main = prepare(mention.text, watchlist=watchlist, target=target.name if target else None)
+    watchlist, target = considered(watchlist, mention.target)
+    main = prepare(mention.text, watchlist=watchlist, target=target)
     found = [
         (organisation, prepare(mention.text, watchlist=watchlist, target=organisation.name))
         for organisation in watchlist.found(mention.text)

@@ -55,6 +55,7 @@ class Group:
     name: str
     kind: Kind
     title: Mapping[str, str]
+    description: Mapping[str, str]
     tags: tuple[Tag, ...]
 
     @cached_property
@@ -84,7 +85,7 @@ class Group:
 
     def close(self, paths: Iterable[str]) -> set[str]:
         """`paths` and all their ancestors."""
-        closed = set()
+        closed: set[str] = set()
         for path in paths:
             parts = path.split("/")
             closed.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
@@ -146,6 +147,7 @@ class Taxonomy:
                 name=group["name"],
                 kind=group["kind"],
                 title=group["title"],
+                description=group["description"],
                 tags=tuple(
                     Tag(tag["path"], tag["title"], tag["description"], tuple(tag["former"])) for tag in group["tags"]
                 ),
@@ -171,6 +173,7 @@ class Taxonomy:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise TaxonomyError(source, f"is not TOML: {error}") from error
+        _check_keys(data, {"name", "version", "groups"}, source)
         name, version = _text(data, "name", source), _text(data, "version", source)
         groups = data.get("groups")
         if not isinstance(groups, dict) or not groups:
@@ -178,7 +181,7 @@ class Taxonomy:
         return cls(name, version, tuple(_group(key, value, source) for key, value in groups.items()))
 
 
-def _group(name: str, data: Any, source: str) -> Group:
+def _group(name: str, data: object, source: str) -> Group:
     where = f"{source}: groups.{name}"
     if not isinstance(data, dict) or not _PATH.fullmatch(name) or "/" in name:
         raise TaxonomyError(where, "is no group", "Write [groups.NAME] with a name of a-z, 0-9, _ and -")
@@ -190,16 +193,24 @@ def _group(name: str, data: Any, source: str) -> Group:
         raise TaxonomyError(f"{where}.tags", "is missing or empty", f"Add a table [groups.{name}.tags.TAG]")
     tags = tuple(_tag(path, value, f"{where}.tags.{path}") for path, value in raw.items())
     _check_names(tags, where)
-    return Group(name, kind, _by_language(data, "title", where), tags)
+    _check_keys(data, {"kind", "title", "description", "tags"}, where)
+    return Group(name, kind, _by_language(data, "title", where), _by_language(data, "description", where), tags)
 
 
-def _tag(path: str, data: Any, where: str) -> Tag:
+def _tag(path: str, data: object, where: str) -> Tag:
     if not isinstance(data, dict) or not _PATH.fullmatch(path):
         raise TaxonomyError(where, "is no tag path", 'Write a-z, 0-9, _ and -, nested as "parent/child"')
+    _check_keys(data, {"title", "description", "former"}, where)
     former = data.get("former", [])
     if not isinstance(former, list) or not all(isinstance(name, str) for name in former):
         raise TaxonomyError(f"{where}.former", "is no list of names")
     return Tag(path, _by_language(data, "title", where), _by_language(data, "description", where), tuple(former))
+
+
+def _check_keys(data: Mapping[str, Any], legal: set[str], where: str) -> None:
+    for key in data:
+        if key not in legal:
+            raise TaxonomyError(f"{where}: {key}", "is no known key", f"Legal: {', '.join(sorted(legal))}")
 
 
 def _check_names(tags: Sequence[Tag], where: str) -> None:

@@ -113,6 +113,20 @@ class Watchlist:
         return "".join([*pieces, text[end:]])
 
 
+def considered(watchlist: Watchlist, target: str | None) -> tuple[Watchlist, str | None]:
+    """The watchlist a text is read with, and the name of the organisation that it is read towards.
+
+    A target without a watchlist is a watchlist of one; without a target it is the only brand, if there is just one.
+    WatchlistError if the watchlist does not name the target.
+    """
+    if target is None:
+        brand = watchlist.brand()
+        return watchlist, brand.name if brand else None
+    if not watchlist:
+        watchlist = Watchlist([Organisation(target)])
+    return watchlist, watchlist.get(target).name
+
+
 def _fold(text: str) -> str:
     """Lower case without accents, one character for each of `text`, so that positions agree."""
     return "".join(_fold_character(character) for character in text) if not text.isascii() else text.lower()

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -34,11 +35,15 @@ class Encoding:
     def errors(self) -> str:
         return "strict" if self.name.startswith("utf-16") else "surrogateescape"
 
-    def open(self, path: Path, newline: str = "") -> TextIO:
-        """`path` for reading behind its mark, with line ends as they are."""
-        file = path.open("rb")
-        file.seek(len(self.mark))
-        return io.TextIOWrapper(file, self.name, self.errors, newline=newline)
+    @contextmanager
+    def open(self, path: Path, newline: str = "") -> Iterator[TextIO]:
+        """`path` for reading behind its mark, with line ends as they are; TableError if it is in another encoding."""
+        with path.open("rb") as file:
+            file.seek(len(self.mark))
+            try:
+                yield io.TextIOWrapper(file, self.name, self.errors, newline=newline)
+            except UnicodeDecodeError as error:
+                raise TableError(str(path), f"is no {self.name}", "Save it as UTF-8, or say --encoding") from error
 
     def encode(self, text: str) -> bytes:
         """As bytes. What the encoding has no letter for (in our columns alone) becomes a question mark."""
@@ -91,7 +96,7 @@ def delimiter_of(path: Path, encoding: Encoding) -> str:
         widths = [len(cells) for cells in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if cells]
         width = widths[0] if widths else 0
         share = widths.count(width) / len(widths) if widths else 0.0
-        return width > 1 and share > 0.5, share, width
+        return width > 1 and share > 0.3, share, width
 
     return max(DELIMITERS, key=fitness)
 

@@ -103,7 +103,7 @@ class TagRequest(Asked):
     watchlist: list[OrganisationItem] = Field(
         [],
         max_length=MAX_ORGANISATIONS,
-        description="Organisations to tell apart, each named once. Tags are towards a mention's `target`, or the only brand.",
+        description="Organisations to tell apart, each once. Tags are towards a mention's `target`, or the only brand.",
     )
     min_score: float = Field(
         0.0, ge=0.0, le=1.0, allow_inf_nan=False, description="A floor added to the tags' own thresholds."
@@ -186,6 +186,7 @@ class GroupEntry(Told):
     name: str
     kind: Kind
     title: dict[str, str]
+    description: dict[str, str]
     tags: list[TagEntry]
 
 

@@ -151,8 +151,6 @@ class CsvTable(Table):
                     taken.clear()
             except csv.Error as error:
                 raise self._endless(f"row {number + 1}") from error
-            except UnicodeDecodeError as error:
-                raise TableError(str(self.path), f"is no {self.encoding.name}", "Save it as UTF-8") from error
 
     def _endless(self, row: str) -> TableError:
         return TableError(f"{self.path}: {row}", "has a cell that never ends", "Close its quotation mark")
@@ -176,11 +174,8 @@ class JsonlTable(Table):
 
     def rows(self) -> Iterator[Row]:
         with self.encoding.open(self.path, newline="\n") as file:
-            try:
-                for raw in file:
-                    yield _json_row(raw)
-            except UnicodeDecodeError as error:
-                raise TableError(str(self.path), f"is no {self.encoding.name}", "Save it as UTF-8") from error
+            for raw in file:
+                yield _json_row(raw)
 
     def head(self, columns: Sequence[str]) -> str:
         return ""

@@ -92,8 +92,10 @@ def _thresholds(
 
 
 def _best_threshold(probabilities: Floats, wanted: Floats) -> float:
-    """The threshold of the best F1, within bounds; the middle of those that are nearly as good, since the very best
-    is chance."""
+    """The threshold of the best F1, within bounds.
+
+    It is the middle of those that are nearly as good, since the very best is chance.
+    """
     if not wanted.any():
         return 0.5
     precision, recall, thresholds = precision_recall_curve(wanted, probabilities)

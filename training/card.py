@@ -47,9 +47,8 @@ def _group(name: str, figures: Mapping[str, Any], languages: Sequence[str]) -> s
         f"(ECE) {figures['ece']:.3f}, false alarms {_percent(figures['false_alarm_rate'])} %.\n"
     )
     if "leaf" in figures:
-        lines.append(
-            f"Leaves: micro-F1 {_percent(figures['leaf']['micro_f1'])}; parents: {_percent(figures['parent']['micro_f1'])}.\n"
-        )
+        leaf, parent = (_percent(figures[level]["micro_f1"]) for level in ("leaf", "parent"))
+        lines.append(f"Leaves: micro-F1 {leaf}; parents: {parent}.\n")
     lines += ["| language | records | macro-F1 | micro-F1 |", "| --- | ---: | ---: | ---: |"]
     for language, part in figures["languages"].items():
         lines.append(f"| {language} | {part['n']} | {_percent(part['macro_f1'])} | {_percent(part['micro_f1'])} |")

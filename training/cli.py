@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,8 +37,8 @@ def train(
     keep_languages: Annotated[
         str, typer.Option(help="Trim the vocabulary to these languages, as in fr,it,en. Empty: keep all.")
     ] = "",
-    epochs: Annotated[int, typer.Option(help="The most passes over the data.", min=1)] = 6,
-    learning_rate: Annotated[float, typer.Option(help="Of the encoder's last layer.", min=0)] = 1e-4,
+    epochs: Annotated[int, typer.Option(help="The most passes over the data.", min=1)] = 8,
+    learning_rate: Annotated[float, typer.Option(help="Of the encoder's last layer.", min=0)] = 2e-4,
     max_length: Annotated[int, typer.Option(help="Tokens read at once.", min=16, max=512)] = 128,
     precision: Annotated[str, typer.Option(help="`int8` (small and fast) or `fp32`.")] = "int8",
     seed: Annotated[int, typer.Option(help="Another seed gives another split and another model.")] = 0,
@@ -101,18 +101,13 @@ def evaluate(
 
     tympan evaluate --data labels/corpora --side test
     """
-    from labels.record import read
     from model.tagger import Tagger
-    from training.errors import TrainingError
     from training.evaluate import evaluate as measure
 
     tagger = Tagger.load(bundle)
-    records = _sides(data, tagger.taxonomy, seed).get(side) if side else read(data, tagger.taxonomy)
-    if not records:
-        raise TrainingError("--side", f"{side!r} has no records", "Choose test, validation or train")
-    report = measure(tagger, records)
+    report = measure(tagger, _records(data, tagger.taxonomy, side, seed))
     if output:
-        output.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        _write(report, output)
     _show(report, Console())
 
 
@@ -124,6 +119,30 @@ def _sides(data: Path, taxonomy: Taxonomy, seed: int) -> Mapping[str, list[Recor
     if (data / MANIFEST).is_file():
         return load(data)
     return split(read(data, taxonomy), seed=seed)
+
+
+def _records(data: Path, taxonomy: Taxonomy, side: str | None, seed: int) -> Sequence[Record]:
+    """All records, or those of one side."""
+    from labels.dataset import MANIFEST
+    from labels.record import read
+    from training.errors import TrainingError
+
+    if not side and not (data / MANIFEST).is_file():
+        return read(data, taxonomy)
+    sides = _sides(data, taxonomy, seed)
+    records = sides.get(side, []) if side else [record for found in sides.values() for record in found]
+    if not records:
+        raise TrainingError("--side", f"{side!r} has no records", "Choose test, validation or train")
+    return records
+
+
+def _write(report: Mapping[str, Any], output: Path) -> None:
+    from training.errors import TrainingError
+
+    try:
+        output.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(str(output), "cannot be written", "Choose another place: --json") from error
 
 
 def _show(report: Mapping[str, Any], console: Console) -> None:

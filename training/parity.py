@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import torch
+from scipy.special import expit, softmax
 
 from labels.record import Record
 from model.decode import Floats
@@ -52,11 +53,12 @@ def check_export(network: Network, path: Path, examples: Examples, records: Sequ
                 ids, mask = examples.tensors([position])
                 feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
                 alone[position] = session.run(["logits"], feed)[0][0]
-    labels = network.taxonomy.labels
+    taxonomy = network.taxonomy
+    of_torch, of_one, of_many = (_probabilities(logits, taxonomy) for logits in (trained, alone, batched))
     return {
-        "torch_to_onnx": _largest(_share(trained), _share(alone), FROM_TORCH, "torch and ONNX", labels, records),
+        "torch_to_onnx": _largest(of_torch, of_one, FROM_TORCH, "torch and ONNX", taxonomy, records),
         "alone_to_batched": _largest(
-            _share(alone), _share(batched), FROM_NEIGHBOURS, "a text alone and in a batch", labels, records
+            of_one, of_many, FROM_NEIGHBOURS, "a text alone and in a batch", taxonomy, records
         ),
     }
 
@@ -111,18 +113,20 @@ def _lost(
             lost = scores[0] - scores[1]
             largest = max(largest, lost)
             if lost > LOST_F1:
-                worst = taxonomy.labels[columns[(before != after)[cells].sum(axis=0).argmax()]]
+                flips = (before != after)[cells]
+                worst = int(flips.sum(axis=0).argmax())
+                record = records[int(np.flatnonzero(rows)[flips[:, worst].argmax()])]
                 raise GateError(
                     "8 bits",
                     f"macro-F1 of {group.name} in {language} falls by {100 * lost:.1f} points, over "
-                    f"{100 * LOST_F1:.1f}: worst {worst}",
+                    f"{100 * LOST_F1:.1f}: worst {taxonomy.labels[columns[worst]]}, such as record {record.id}",
                     "Export in 32 bits (--precision fp32), or train longer",
                 )
     return largest
 
 
 def _largest(
-    one: Floats, other: Floats, bound: float, between: str, labels: Sequence[str], records: Sequence[Record]
+    one: Floats, other: Floats, bound: float, between: str, taxonomy: Taxonomy, records: Sequence[Record]
 ) -> float:
     differences = np.abs(one - other)
     row, column = np.unravel_index(differences.argmax(), differences.shape)
@@ -132,12 +136,18 @@ def _largest(
         raise GateError(
             "export",
             f"between {between} a probability differs by {largest:.1e}, over {bound:.0e}: "
-            f"{labels[int(column)]}, record {record.id} ({record.lang or 'und'})",
+            f"{taxonomy.labels[int(column)]}, record {record.id} ({record.lang or 'und'})",
             "Report it with the versions of torch and onnxruntime",
         )
     return largest
 
 
-def _share(logits: Floats) -> Floats:
-    shares: Floats = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-    return shares
+def _probabilities(logits: Floats, taxonomy: Taxonomy) -> Floats:
+    """Neither calibrated nor closed under parents, which could hide a difference."""
+    found = np.empty_like(logits)
+    for group in taxonomy.groups:
+        columns = taxonomy.slices[group.name]
+        found[:, columns] = (
+            expit(logits[:, columns]) if group.kind == "multi-label" else softmax(logits[:, columns], axis=1)
+        )
+    return found

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from labels.cli import app
+from tympan import app
 from labels.dataset import load
 from labels.record import read, write
 from tests.labels.records import SMALL, corpus, lines, record
@@ -34,7 +34,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, list(map(str, arguments)))
+    return CliRunner().invoke(app, ["labels", *map(str, arguments)])
 
 
 def _check(*files: Path, taxonomy: Path) -> Result:

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from model.bundle import Bundle
 from model.mention import MAX_CHARACTERS, Mention
-from model.tagger import Failed, Tagged, Tagger, Window, as_dicts, batches
+from model.tagger import Failed, Tagged, Tagger, as_dicts
 from model.watchlist import Organisation, Watchlist
 
 FREE, ORANGE = Organisation("Free", "brand", ("freebox",)), Organisation("Orange", "competitor")
@@ -54,7 +54,7 @@ def counted(bundle: Path) -> tuple[Tagger, CountingSession]:
     read = Bundle.read(bundle)
     session = CountingSession(onnxruntime.InferenceSession(str(read.model_file)))
     tokenizer = Tokenizer.from_file(str(read.tokenizer_file))
-    return Tagger(bundle=read, session=session, tokenizer=tokenizer), session
+    return Tagger(bundle=read, session=session, tokenizer=tokenizer, threads=2), session
 
 
 def test_results_come_in_the_order_of_the_mentions(tagger: Tagger) -> None:
@@ -108,21 +108,12 @@ def test_duplicates_are_computed_once(counted: tuple[Tagger, CountingSession]) -
     assert [tags_of(result) for result in results] == [friction, praise, friction, friction, praise, friction]
 
 
-def test_neighbours_are_of_like_length_so_that_little_is_padding(counted: tuple[Tagger, CountingSession]) -> None:
+def test_every_text_is_a_call_of_its_own_so_that_nothing_is_padding(counted: tuple[Tagger, CountingSession]) -> None:
     tagger, session = counted
     texts = ["la " * length + str(number) for number in range(100) for length in (1, 27)]  # short and long in turns
     tagger.tag(mentions(*texts))
-    needed = sum(len(window.ids) for window in tagger.encode(texts))
-    assert sum(rows * longest for rows, longest in session.shapes) <= 1.2 * needed
-
-
-@given(st.lists(st.integers(1, 512), max_size=60), st.integers(64, 4096))
-def test_batches_hold_every_window_once_and_stay_within_their_tokens(lengths: list[int], tokens: int) -> None:
-    windows = [Window(i, [0] * length) for i, length in enumerate(lengths)]
-    cut = list(batches(windows, tokens))
-    assert sorted(window.text for batch in cut for window in batch) == list(range(len(lengths)))
-    for batch in cut:
-        assert len(batch) == 1 or len(batch) * max(len(window.ids) for window in batch) <= tokens
+    assert {rows for rows, _ in session.shapes} == {1}
+    assert sorted(length for _, length in session.shapes) == sorted(len(window.ids) for window in tagger.encode(texts))
 
 
 @given(st.lists(st.text(max_size=40), max_size=8))

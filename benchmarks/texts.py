@@ -1,0 +1,32 @@
+"""Real texts to measure on, read from files that stay outside the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.errors import BenchmarkError
+from model.mention import prepare
+from serving.tables import open_table
+
+
+def prepared(file: Path, column: str) -> list[str]:
+    """The texts in `column` of a CSV or JSONL file, prepared; those with nothing left are dropped.
+
+    Raises BenchmarkError if there is no such file, column or text.
+    """
+    if not file.is_file():
+        raise BenchmarkError(str(file), "is no file", "Give a CSV or JSONL file, or a folder of the public data")
+    table = open_table(file)
+    if column not in table.columns:
+        raise BenchmarkError(f"{file}: --text-column", f"no column {column!r}", f"Columns: {', '.join(table.columns)}")
+    texts = [prepare(row.cells.get(column, "")) for row in table.rows() if not (row.blank or row.fault)]
+    found = [text for text in texts if text]
+    if not found:
+        raise BenchmarkError(f"{file}: {column}", "holds no text", "Choose another column")
+    return found
+
+
+def distinct(texts: Iterable[str]) -> list[str]:
+    """Each text once, in the order of its first occurrence."""
+    return list(dict.fromkeys(texts))
