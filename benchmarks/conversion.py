@@ -32,11 +32,13 @@ def for_transformers(bundle: Bundle, folder: Path) -> MeanPooledClassifier:
     for part in ("weight", "bias"):
         layers[f"classifier.{part}"] = torch.cat([found[f"heads.{head}.{part}"] for head in heads])
     config = weights.config(bundle, vocabulary=len(rows))
-    network = MeanPooledClassifier(config).eval()
+    network = MeanPooledClassifier(config)
+    network.eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     network.load_state_dict({**layers, _WORDS: rows})
     network.save_pretrained(folder)
-    padding = tokenizer.id_to_token(config.pad_token_id)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=padding).save_pretrained(folder)
+    padding = tokenizer.id_to_token(config.pad_token_id or 0)
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=padding)  # type: ignore[no-untyped-call]
+    wrapped.save_pretrained(folder)
     return network
 
 

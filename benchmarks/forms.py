@@ -42,8 +42,8 @@ def _as_it_is(whole: Path, path: Path, _: Sequence[Window]) -> None:
     shutil.copyfile(whole, path)
 
 
-def _dynamic(whole: Path, path: Path, _: Sequence[Window]) -> None:
-    quantise(whole, path)
+def _dynamic(whole: Path, path: Path, windows: Sequence[Window]) -> None:
+    quantise(whole, path, [window.ids for window in windows[:: max(1, len(windows) // _CALIBRATION)]])
 
 
 def _static(method: CalibrationMethod) -> Make:
@@ -165,7 +165,7 @@ def _shrink(path: Path) -> None:
 
 
 def _typed(model: ModelProto) -> ModelProto:
-    """Say of every product's input that it is of floats, in place: the quantiser cannot infer fused operators' types."""
+    """Say that every product takes floats, in place: what comes out of a fused operator is not inferred."""
     names = {node.input[0] for node in model.graph.node if node.op_type == "MatMul"}
     shape = ("texts", "length", None)
     model.graph.value_info.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in names)

@@ -32,14 +32,16 @@ from training import encoder as encoders
 from training.fit import Settings
 from training.pipeline import Plan, train
 
-app = typer.Typer(help="The forms of a network in fewer bits, against its 32-bit floats.")
+app = typer.Typer(add_completion=False, help="The forms of a network in fewer bits, against its 32-bit floats.")
 
 _MADE = Path("runs/quantisation/fp32")
 _LANGUAGES = ("fr", "it", "en", "es", "de", "pt", "nl")
 """What the vocabulary of a network made here is trimmed to: as that of the bundle that ships."""
 _QUANTISED = {"MatMulInteger", "QAttention", "MatMulNBits", "QuantizeLinear", "DequantizeLinear"}
-_COLUMNS = ("form", "calls", "MB", "mentions/s", "× 32 bits in batches", "largest difference", "flipped, %")
-_COLUMNS += ("alone against so", "macro-F1")
+_COLUMNS = (
+    *("form", "calls", "MB", "mentions/s", "× 32 bits in batches"),
+    *("largest difference", "flipped, %", "alone against so", "macro-F1"),
+)
 
 
 @app.command()

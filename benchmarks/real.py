@@ -49,7 +49,9 @@ def main(
     """
     tagger = Tagger.load(bundle)
     records = read(data, watchlist=watchlist)
-    parts = {"all": records} | {source: [record for record in records if record.source == source] for source in _SOURCES}
+    parts = {"all": records} | {
+        source: [record for record in records if record.source == source] for source in _SOURCES
+    }
     reports = {name: evaluate(tagger, found) for name, found in track(parts.items(), "tagging", transient=True)}
     if output:
         output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")

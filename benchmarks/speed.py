@@ -28,7 +28,7 @@ from model.processor import processor_limit
 from model.registry import resolve
 from model.tagger import Tagger
 
-app = typer.Typer(help="Speed, start-up time and memory against transformers' pipeline.")
+app = typer.Typer(add_completion=False, help="Speed, start-up time and memory against transformers' pipeline.")
 
 _TRIALS = 2
 """Calls with each batch size, of which the pipeline gets its best one."""

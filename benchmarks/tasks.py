@@ -19,13 +19,14 @@ from model.mention import prepare
 from model.taxonomy import Taxonomy
 from training.fit import Settings
 
-# Chosen on validation sides, never on test sides. What is not named is the default of `tympan train`.
+# Chosen on validation sides, never on test sides. What is not named here is the default of `tympan train`.
+_TWEETS = Settings(learning_rate=1e-4, head_rate=1e-3, epochs=4, batch_size=32, max_length=64)
 SETTINGS: Mapping[str, Settings] = {
-    "xlmt": Settings(learning_rate=1e-4, epochs=4, batch_size=32, max_length=64),
-    "xlmt-fr": Settings(learning_rate=1e-4, epochs=4, batch_size=32, max_length=64),
-    "xlmt-it": Settings(learning_rate=1e-4, epochs=4, batch_size=32, max_length=64),
-    "xlmt-en": Settings(learning_rate=1e-4, epochs=4, batch_size=32, max_length=64),
-    "minibar": Settings(learning_rate=1e-4, epochs=3, batch_size=32, max_length=96),
+    "xlmt": _TWEETS,
+    "xlmt-fr": _TWEETS,
+    "xlmt-it": _TWEETS,
+    "xlmt-en": _TWEETS,
+    "minibar": Settings(learning_rate=1e-4, head_rate=1e-3, epochs=3, batch_size=32, max_length=96),
     "banking77": Settings(learning_rate=2e-4, head_rate=5e-3, epochs=8, batch_size=32, max_length=48),
 }
 VALIDATION = 0.1

@@ -12,12 +12,13 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import torch
 import typer
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import BertModel
 
 from benchmarks import weights
@@ -30,12 +31,16 @@ from model.registry import resolve
 from training import encoder as encoders
 from training.network import Network
 
-app = typer.Typer(help="The trimmed vocabulary against the full one.")
+app = typer.Typer(add_completion=False, help="The trimmed vocabulary against the full one.")
 
 MORE_UNKNOWN, SAME_TAGS = 0.001, 0.995
 """The bounds that the trimmed vocabulary is held to: unknown tokens more, and texts with the same tags."""
 _SOURCES = {"mentions/*.csv": "message", "xlmt/*.jsonl": "text"}
 """Files of the public data, and the column of their texts."""
+_COLUMNS = (
+    *("texts of", "texts", "tokens", "full: <unk> %", "trimmed: <unk> %", "more, points"),
+    *("tokens differ, % of texts", "same tags, % of texts"),
+)
 _SAMPLE = 200
 _ALIKE = 0.02
 """Largest difference of a row, as a share of the table's largest value, that 8-bit storage explains."""
@@ -92,13 +97,10 @@ class Counts:
 
     def row(self, name: str) -> tuple[str, ...]:
         """For the table."""
-        shares = (self.unknown_full / max(1, self.tokens), self.unknown_trimmed / max(1, self.tokens))
+        unknown = (self.unknown_full, self.unknown_trimmed, self.unknown_trimmed - self.unknown_full)
         return (
-            name,
-            str(self.texts),
-            str(self.tokens),
-            *(percent(share, 3) for share in shares),
-            percent(self.more_unknown, 3),
+            *(name, str(self.texts), str(self.tokens)),
+            *(percent(count / max(1, self.tokens), 3) for count in unknown),
             percent(self.tokens_differ / max(1, self.texts)),
             percent(self.same_tags),
         )
@@ -129,10 +131,8 @@ def main(
     comparison = Comparison.of(found, encoders.load(encoder))
     counts = {name: comparison.counts(texts) for name, texts in _texts(data)}
     every = sum(counts.values(), Counts())
-    columns = ("texts of", "texts", "tokens", "full: <unk> %", "trimmed: <unk> %", "more, points")
-    columns += ("tokens differ, % of texts", "same tags, % of texts")
     rows = (*(part.row(name) for name, part in counts.items()), every.row("all"))
-    Report((Table("Trimmed against full vocabulary", columns, rows),), _notes(comparison, found, every, data)).give(
+    Report((Table("Trimmed against full vocabulary", _COLUMNS, rows),), _notes(comparison, found, every, data)).give(
         markdown
     )
 
@@ -166,11 +166,12 @@ class Comparison:
     def of(cls, bundle: Bundle, encoder: encoders.Encoder) -> Comparison:
         """Put the bundle's layers on the encoder's table; BenchmarkError if the bundle was not trained from it."""
         tokenizer = Tokenizer.from_file(str(bundle.tokenizer_file))
-        pieces = [tokenizer.id_to_token(position) for position in range(tokenizer.get_vocab_size())]
-        renamed = [encoder.tokenizer.token_to_id(piece) for piece in pieces]
+        pieces = [tokenizer.id_to_token(position) or "" for position in range(tokenizer.get_vocab_size())]
+        renamed = [found for piece in pieces if (found := encoder.tokenizer.token_to_id(piece)) is not None]
         state = weights.state(bundle)
-        table, own = encoder.network.get_input_embeddings().weight.detach().clone(), state[weights.OWN]
-        if None in renamed or own.shape[1] != table.shape[1]:
+        embeddings = cast(nn.Embedding, encoder.network.get_input_embeddings())
+        table, own = embeddings.weight.detach().clone(), state[weights.OWN]
+        if len(renamed) < len(pieces) or own.shape[1] != table.shape[1]:
             raise BenchmarkError(f"{bundle.path}: --encoder", "is not what it was trained from", "Name the right one")
         kept = torch.tensor(renamed[: len(own)])
         if float((table[kept] - own).abs().max()) > _ALIKE * float(own.abs().max()):

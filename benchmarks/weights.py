@@ -82,7 +82,8 @@ def _matrix(name: str, constants: Constants) -> Array | None:
         return values
     plain = name.removesuffix("_quantized")
     scale, zero = (numpy_helper.to_array(constants[f"{plain}_{part}"]) for part in ("scale", "zero_point"))
-    return (values.astype(np.float32) - zero) * scale
+    plainly: Array = (values.astype(np.float32) - zero) * scale
+    return plainly
 
 
 def _rows(node: NodeProto, constants: Constants) -> Array:

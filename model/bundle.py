@@ -109,16 +109,19 @@ class Bundle:
                 raise BundleError(str(path / name), "is missing", "Copy the bundle again, whole")
             if _sha256(path / name) != manifest["files"].get(name):
                 raise BundleError(str(path / name), "was altered since it was written", "Copy the bundle again, whole")
-        return cls(
-            path=path,
-            taxonomy=Taxonomy.from_dict(manifest["taxonomy"]),
-            calibration=Calibration(**manifest["calibration"]),
-            max_length=manifest["max_length"],
-            languages=tuple(manifest["languages"]),
-            metrics=manifest["metrics"],
-            provenance=manifest["provenance"],
-            files=manifest["files"],
-        )
+        try:
+            return cls(
+                path=path,
+                taxonomy=Taxonomy.from_dict(manifest["taxonomy"]),
+                calibration=Calibration(**manifest["calibration"]),
+                max_length=manifest["max_length"],
+                languages=tuple(manifest["languages"]),
+                metrics=manifest["metrics"],
+                provenance=manifest["provenance"],
+                files=manifest["files"],
+            )
+        except (KeyError, TypeError) as error:  # whole, but written before a field was added
+            raise BundleError(str(path), f"has no {error}", "Make it again with this version") from error
 
 
 @contextmanager

@@ -116,12 +116,14 @@ def _close(probabilities: Floats, group: Group) -> Floats:
 
 
 def _best_branch(probabilities: Floats, group: Group) -> npt.NDArray[np.bool_]:
-    """True for the tags on the path to each text's likeliest leaf."""
+    """True for the tags on the path to each text's likeliest tag, a parent counting for what its children leave it."""
     branches = np.zeros((len(group.tags), len(group.tags)), dtype=bool)
     for path in group.paths:
         branches[group.index[path], [group.index[ancestor] for ancestor in group.close([path])]] = True
-    leaves = np.array([group.index[path] for path in group.leaves])
-    best: npt.NDArray[np.bool_] = branches[leaves[probabilities[:, leaves].argmax(axis=1)]]
+    own = probabilities.copy()
+    for child, parent in _edges(group):
+        own[:, parent] -= probabilities[:, child]
+    best: npt.NDArray[np.bool_] = branches[own.argmax(axis=1)]
     return best
 
 

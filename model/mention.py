@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from model.watchlist import OTHER, TARGET, Watchlist
+from model.watchlist import OTHER, TARGET, Organisation, Watchlist
 
 MAX_CHARACTERS = 20_000
 """The longest text that is tagged."""
@@ -19,6 +19,7 @@ _USER = re.compile(r"(?<![\w@])@\w+")
 _HASHTAG = re.compile(r"(?<!&)#(\w+)")
 _WORD_START = re.compile(r"(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ])|_+")
 _REPEATED = re.compile(r"([^\d\s])\1{3,}")  # digits stay: 10000 is not 1000
+_PLACEHOLDER = re.compile("|".join([re.escape(TARGET), re.escape(OTHER), r"@user\b", r"\bhttp\b", "#"]))
 _SPACE = re.compile(r"\s+")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _KEPT = {"\u200c", "\u200d"}  # joiners: emoji such as 👩‍🔧 are made with them
@@ -48,9 +49,7 @@ def prepare(text: str, *, watchlist: Watchlist | None = None, target: str | None
     and keep their `#`; a character repeated more than three times is cut to three, digits excepted; white space
     becomes one space. Emoji, case and punctuation stay. Never raises; preparing twice changes nothing.
     """
-    text = _visible(text)
-    text = _AMPERSAND.sub("&", _ENTITY.sub(lambda match: _ENTITIES[match.group(1)], text))
-    text = _URL.sub("http", text)
+    text = _readable(text)
     if watchlist:
         text = watchlist.mask(text, target)
     text = _HASHTAG.sub(_split_hashtag, text)
@@ -59,6 +58,28 @@ def prepare(text: str, *, watchlist: Watchlist | None = None, target: str | None
     text = _USER.sub("@user", text)
     text = _REPEATED.sub(r"\1\1\1", text)
     return _SPACE.sub(" ", text).strip()
+
+
+def named(text: str, watchlist: Watchlist) -> list[Organisation]:
+    """The organisations of `watchlist` that `prepare` masks in `text`, in the watchlist's order.
+
+    Not those of its URLs, which become `http`, but those of its hashtags, which are split.
+    """
+    text = _readable(text)
+    split = _HASHTAG.sub(_split_hashtag, watchlist.mask(text, None))
+    found = {organisation.name for organisation in (*watchlist.found(text), *watchlist.found(split))}
+    return [organisation for organisation in watchlist.organisations if organisation.name in found]
+
+
+def wording(prepared: str) -> str:
+    """A prepared text without what `prepare` put in: the author's words alone tell the language."""
+    return _PLACEHOLDER.sub(" ", prepared)
+
+
+def _readable(text: str) -> str:
+    text = _visible(text)
+    text = _AMPERSAND.sub("&", _ENTITY.sub(lambda match: _ENTITIES[match.group(1)], text))
+    return _URL.sub("http", text)
 
 
 def _visible(text: str) -> str:
@@ -78,4 +99,4 @@ def _split_hashtag(match: re.Match[str]) -> str:
     return "#" + _WORD_START.sub(" ", match.group(1)).strip()
 
 
-__all__ = ["MAX_CHARACTERS", "OTHER", "TARGET", "Mention", "prepare"]
+__all__ = ["MAX_CHARACTERS", "OTHER", "TARGET", "Mention", "named", "prepare", "wording"]

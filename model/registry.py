@@ -52,7 +52,7 @@ class Registry:
         """The version in use, or None."""
         try:
             return (self.path / "champion").read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def promote(self, version: str, *, who: str, why: str) -> None:

@@ -24,7 +24,7 @@ from model.bundle import Bundle
 from model.decode import Decoder, Floats, Score
 from model.errors import BundleError, MentionError, TympanError
 from model.language import detect
-from model.mention import MAX_CHARACTERS, Mention, prepare
+from model.mention import MAX_CHARACTERS, Mention, named, prepare, wording
 from model.processor import processor_limit
 from model.registry import resolve
 from model.watchlist import Organisation, Watchlist, considered
@@ -190,17 +190,17 @@ def _planned(mention: Mention, watchlist: Watchlist) -> _Plan:
     main = prepare(mention.text, watchlist=watchlist, target=target)
     found = [
         (organisation, prepare(mention.text, watchlist=watchlist, target=organisation.name))
-        for organisation in watchlist.found(mention.text)
+        for organisation in named(mention.text, watchlist)
     ]
-    return _Plan(mention, mention.lang or detect(main), main, tuple(found))
+    return _Plan(mention, mention.lang or detect(wording(main)), main, tuple(found))
 
 
 def _parts(ids: Sequence[int], room: int) -> Iterator[Sequence[int]]:
     if len(ids) <= room:
         yield ids
         return
-    step = max(1, room - _OVERLAP)
-    for start in range(0, len(ids) - _OVERLAP, step):
+    overlap = min(_OVERLAP, room // 2)
+    for start in range(0, len(ids) - overlap, room - overlap):
         yield ids[start : start + room]
 
 

@@ -101,7 +101,7 @@ def keyword_bundle(
 
 
 def _tokenizer(vocabulary: Mapping[str, int]) -> Tokenizer:
-    tokenizer = Tokenizer(models.WordLevel(dict(vocabulary), unk_token="<unk>"))  # noqa: S106 — a token of text
+    tokenizer = Tokenizer(models.WordLevel(dict(vocabulary), unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in SPECIAL])

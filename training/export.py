@@ -3,7 +3,7 @@
 In 8 bits the weights of every layer are quantised per column with seven of the eight bits (without VNNI, x86
 adds pairs of products in 16 bits, which full weights overflow on such machines only), and activations when the
 model runs, with one scale for each call. The tagger makes one call for each text, so that no answer depends on
-its neighbours. `docs/quantisation.md` has the figures of the other ways.
+its neighbours. Activations are smoothed first. `docs/quantisation.md` has the figures of the other ways.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.optimizer import optimize_model
 
 from training.network import Network
+from training.smooth import PRODUCTS, smooth
 
 BLOCK = 32
 """Weights of an embedding that share one scale."""
@@ -59,16 +61,21 @@ def export(network: Network, path: Path) -> None:
         fused.save_model_to_file(str(path))
 
 
-def quantise(source: Path, path: Path) -> None:
-    """Write the 32-bit model `source` to `path` in 8 bits, its embeddings in 4 where that loses nothing."""
+def quantise(source: Path, path: Path, texts: Sequence[Sequence[int]]) -> None:
+    """Write the 32-bit model `source` to `path` in 8 bits, its embeddings in 4 where that loses nothing.
+
+    `texts` are the token ids of some hundred real texts, which show how large activations become.
+    """
     logging.getLogger().setLevel(logging.ERROR)  # the quantiser advises a preparation that export() has done
+    smoothed = onnx.load(source)
+    smooth(smoothed, texts)
     quantize_dynamic(
-        source,
+        smoothed,
         path,
         per_channel=True,
         reduce_range=True,
         weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul", "Attention"],
+        op_types_to_quantize=list(PRODUCTS),
         extra_options={"DefaultTensorType": TensorProto.FLOAT},  # the fused operators' shapes are not inferred
     )
     model = onnx.load(path)

@@ -35,6 +35,7 @@ from training.parity import check_export, check_quantised
 
 Precision = Literal["int8", "fp32"]
 _PARITY_TEXTS = 200
+_SMOOTHING_TEXTS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,8 @@ def _release(
     parity = check_export(draft.network, whole, texts, some)
     shipped = whole
     if plan.precision == "int8":
-        quantise(whole, small)
+        texts_seen = examples["train"].ids
+        quantise(whole, small, texts_seen[:: max(1, len(texts_seen) // _SMOOTHING_TEXTS)])
         shipped = small
     console.print("calibrating")
     neutral = Calibration.neutral(plan.taxonomy)

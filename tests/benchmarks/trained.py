@@ -13,6 +13,7 @@ from rich.console import Console
 import labels
 from labels.record import Record
 from model.bundle import LAYOUT, Bundle
+from model.tagger import Tagger
 from tests.bundles import tiny_taxonomy
 from tests.encoders import tiny_encoder
 from training.export import quantise
@@ -74,6 +75,7 @@ def whole_bundle(path: Path, *, source: Path) -> Path:
 def small_bundle(path: Path, *, whole: Path) -> Path:
     """Write the same bundle in 8 bits."""
     shutil.copytree(whole, path)
-    quantise(whole / LAYOUT.model, path / LAYOUT.model)
+    windows = Tagger.load(whole).encode(texts())
+    quantise(whole / LAYOUT.model, path / LAYOUT.model, [window.ids for window in windows])
     replace(Bundle.read(whole), path=path).seal()
     return path

@@ -9,10 +9,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from tympan import app
 from labels.dataset import load
 from labels.record import read, write
 from tests.labels.records import SMALL, corpus, lines, record
+from tympan import app
 
 TAXONOMY = """
 name = "small"

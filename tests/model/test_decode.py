@@ -105,6 +105,11 @@ def test_an_exclusive_group_gives_its_likeliest_branch() -> None:
     assert given_tags(decoder(), row, "sentiment") == ["negative", "negative/angry"]
 
 
+def test_an_exclusive_group_gives_a_parent_alone_when_none_of_its_children_is_likelier() -> None:
+    row = logits(sentiment__negative=4.0, sentiment__positive=1.0, sentiment__negative__angry=0.0)
+    assert given_tags(decoder(), row, "sentiment") == ["negative"]
+
+
 def test_in_an_exclusive_group_a_parent_holds_the_sum_of_its_children() -> None:
     row = logits(sentiment__negative__angry=2.0, sentiment__negative__sad=2.0)
     scores = {s.tag: s.score for s in decoder().tags(decoder().probabilities(row))[0]["sentiment"]}

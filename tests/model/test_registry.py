@@ -63,6 +63,12 @@ def test_a_folder_that_is_no_registry_stands_for_itself(bundle: Path) -> None:
     assert resolve(bundle) == bundle
 
 
+def test_a_file_is_neither_a_registry_nor_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BundleError, match="no bundle"):
+        Tagger.load(tmp_path / "file")
+
+
 def test_a_version_that_is_not_held_cannot_be_promoted(registry: Registry, bundle: Path) -> None:
     held = registry.add(bundle)
     with pytest.raises(RegistryError, match=held):

@@ -18,6 +18,7 @@ from model.bundle import Bundle
 from model.mention import MAX_CHARACTERS, Mention
 from model.tagger import Failed, Tagged, Tagger, as_dicts
 from model.watchlist import Organisation, Watchlist
+from tests.bundles import keyword_bundle
 
 FREE, ORANGE = Organisation("Free", "brand", ("freebox",)), Organisation("Orange", "competitor")
 WATCHED = Watchlist([FREE, ORANGE])
@@ -144,6 +145,44 @@ def test_a_target_without_a_watchlist_is_a_watchlist_of_one(tagger: Tagger) -> N
     assert isinstance(result, Tagged)
     assert [target.name for target in result.targets] == ["Free"]
     assert tags_of(result) == ["friction"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("#OrangeEnPanne encore", ["Orange"]),
+        ("voir https://orange.fr/panne", []),
+        ("@free la freebox", ["Free"]),
+        ("#Free ou Orange", ["Free", "Orange"]),
+    ],
+)
+def test_the_targets_are_those_that_the_network_sees(tagger: Tagger, text: str, found: list[str]) -> None:
+    result = tagger.tag(mentions(text), watchlist=WATCHED)[0]
+    assert isinstance(result, Tagged)
+    assert [target.name for target in result.targets] == found
+
+
+def test_a_name_is_found_however_its_accents_are_written(tagger: Tagger) -> None:
+    watched = Watchlist([Organisation("Société Générale"), Organisation("AT&T")])
+    result = tagger.tag(mentions("Socie\u0301te\u0301 Générale contre AT&amp;T"), watchlist=watched)[0]
+    assert isinstance(result, Tagged)
+    assert [target.name for target in result.targets] == ["Société Générale", "AT&T"]
+
+
+def test_what_preparation_puts_into_a_text_does_not_change_its_language(tagger: Tagger) -> None:
+    text = "@free " + "@qualcuno " * 9 + "Magari da domani la linea funziona, no?"
+    (result,) = tagger.tag(mentions(text), watchlist=WATCHED)
+    assert isinstance(result, Tagged)
+    assert result.lang == "it"
+
+
+@pytest.mark.parametrize("max_length", [4, 8, 16, 17, 18, 24])
+def test_a_short_window_reads_a_long_text_to_its_end(tmp_path: Path, max_length: int) -> None:
+    short = Tagger.load(keyword_bundle(tmp_path / "short", max_length=max_length), threads=1)
+    for length in range(1, 60):
+        words = ["la"] * length
+        words[-1] = "panne"
+        assert tags_of(short.tag(mentions(" ".join(words)))[0]) == ["friction"]
 
 
 def test_a_target_that_the_watchlist_does_not_name_fails_that_mention_alone(tagger: Tagger) -> None:

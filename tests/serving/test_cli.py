@@ -132,6 +132,7 @@ def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
         (("mentions.csv", "-o", "mentions.csv"), "is the input"),
         (("mentions.csv", "-o", "o.xlsx"), "workbook"),
         (("mentions.csv", "-o", "o.csv", "--bundle", "."), "is no bundle"),
+        (("mentions.csv", "-o", "o.csv", "--bundle", "empty.csv"), "is no bundle"),
         (("mentions.csv", "-o", "o.csv", "--bundle", "altered"), "was altered"),
         (("mentions.csv", "-o", "o.csv", "--watchlist", "binary.csv"), "binary.csv"),
         (("mentions.csv", "-o", "o.csv", "--watchlist", "w.toml", "--target", "SFR"), "Legal: Free"),

@@ -113,7 +113,7 @@ def test_a_source_that_is_no_encoder_names_the_ways_to_get_one(contents: dict[st
 
 
 def test_only_a_unigram_vocabulary_can_be_trimmed(whole: Encoder) -> None:
-    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, "ciao": 1}, unk_token="<unk>"))  # noqa: S106  a token of text
+    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, "ciao": 1}, unk_token="<unk>"))
     with pytest.raises(TrainingError, match=r"keep_languages.*Unigram.*Leave it empty"):
         encoders.trim(Encoder(whole.network, tokenizer, "words"), ("it",))
 

@@ -18,7 +18,7 @@ from tests.training.toys import fitted, toy_examples, toy_network, toy_records, 
 from training import encoder as encoders
 from training.encoder import Encoder
 from training.errors import TrainingError
-from training.fit import State, fit, macro_f1
+from training.fit import Settings, State, fit, macro_f1
 from training.network import Network
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def same(one: Network, other: Network) -> bool:
     return all(torch.allclose(value, weights[name], rtol=0, atol=1e-5) for name, value in one.state_dict().items())
 
 
-def short(**changed: object) -> object:
+def short(**changed: object) -> Settings:
     """Settings of a run that is over in a moment."""
     return toy_settings(epochs=2, train_embeddings=False, **changed)
 

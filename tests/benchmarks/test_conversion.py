@@ -1,0 +1,35 @@
+"""A bundle's weights read back: the rival is the same network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.conversion import for_transformers, largest_difference
+from benchmarks.rival import MeanPooledClassifier
+from model.bundle import Bundle
+from model.tagger import Tagger
+from tests.benchmarks import trained
+
+
+def test_the_weights_of_a_32_bit_bundle_come_back_exactly(whole: Path, tmp_path: Path) -> None:
+    network = for_transformers(Bundle.read(whole), tmp_path)
+    assert largest_difference(network, Tagger.load(whole, threads=1), trained.texts()) < 1e-5
+
+
+def test_the_weights_of_an_8_bit_bundle_come_back_but_for_the_rounding_of_activations(
+    small: Path, tmp_path: Path
+) -> None:
+    network = for_transformers(Bundle.read(small), tmp_path)
+    assert largest_difference(network, Tagger.load(small, threads=1), trained.texts()) < 0.02
+
+
+def test_a_network_with_other_weights_is_told_apart(whole: Path, tmp_path: Path) -> None:
+    network = for_transformers(Bundle.read(whole), tmp_path)
+    network.classifier.bias.data += 0.5
+    assert largest_difference(network, Tagger.load(whole, threads=1), trained.texts()) > 0.02
+
+
+def test_what_is_written_is_loaded_by_transformers_as_it_was(small: Path, tmp_path: Path) -> None:
+    network = for_transformers(Bundle.read(small), tmp_path)
+    loaded = MeanPooledClassifier.from_pretrained(tmp_path)
+    assert all((loaded.state_dict()[name] == values).all() for name, values in network.state_dict().items())

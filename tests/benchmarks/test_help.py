@@ -1,0 +1,17 @@
+"""Every program explains itself."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from typer.testing import CliRunner
+
+
+@pytest.mark.parametrize("name", ["speed", "vocabulary", "quantisation"])
+def test_help_shows_examples_and_every_program_writes_markdown(name: str) -> None:
+    app = importlib.import_module(f"benchmarks.{name}").app
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).output
+    assert "For example:" in shown
+    assert f"python -m benchmarks.{name}" in shown
+    assert "--markdown" in shown

@@ -1,0 +1,140 @@
+"""Records in, a whole and gated bundle out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertModel
+
+from labels.dataset import fingerprint
+from labels.record import Record
+from model.bundle import LAYOUT, Bundle
+from model.mention import Mention
+from model.tagger import Tagged, Tagger
+from tests.training.toys import TOY, toy_settings, toy_sides
+from training.errors import GateError, TrainingError
+from training.evaluate import evaluate
+from training.pipeline import Plan, outputs, train
+
+
+def test_the_bundle_is_whole_and_nothing_else_is_left_beside_it(trained: Bundle) -> None:
+    assert Bundle.read(trained.path) == trained
+    assert {file.name for file in trained.path.iterdir()} == {*LAYOUT.hashed, LAYOUT.manifest}
+    assert list(trained.path.parent.iterdir()) == [trained.path]
+
+
+def test_the_bundle_tags_what_it_was_taught(trained: Bundle) -> None:
+    texts = {"je résilie": "churn", "grazie": "praise", "thanks": "praise"}
+    results = Tagger.load(trained.path, threads=1).tag([Mention(id=text, text=text) for text in texts])
+    for result, tag in zip(results, texts.values(), strict=True):
+        assert isinstance(result, Tagged)
+        assert [score.tag for score in result.tags["intent"]] == [tag]
+
+
+def test_its_figures_are_those_of_its_tagger_on_the_test_side(trained: Bundle) -> None:
+    found = evaluate(Tagger.load(trained.path, threads=1), toy_sides()["test"])
+    assert trained.metrics["test"] == json.loads(json.dumps(found))
+    assert all(group["macro_f1"] > 0.8 for group in found["groups"].values())
+
+
+def test_it_says_how_near_the_shipped_form_is_to_the_trained_one(trained: Bundle) -> None:
+    measures = {
+        "torch_to_onnx",
+        "alone_to_batched",
+        "int8_to_fp32",
+        "alone_to_batched_int8",
+        "flipped",
+        "lost_macro_f1",
+    }
+    assert trained.metrics["parity"].keys() == measures
+    assert trained.metrics["parity"]["flipped"] <= 0.005
+
+
+def test_it_says_what_it_was_made_of(trained: Bundle) -> None:
+    told = trained.provenance
+    assert told["encoder"] == "tiny"
+    assert told["records"] == {"train": 480, "validation": 120, "test": 120}
+    assert told["data"] == fingerprint(record for records in toy_sides().values() for record in records)
+    assert told["settings"]["seed"] == 0
+    assert told["versions"]["torch"] == torch.__version__
+    assert trained.languages == ("en", "fr", "it")
+
+
+def test_other_tools_find_its_labels_in_order(trained: Bundle) -> None:
+    config = json.loads((trained.path / LAYOUT.config).read_text(encoding="utf-8"))
+    assert [config["id2label"][str(position)] for position in range(len(TOY.labels))] == list(TOY.labels)
+    assert config["label2id"] == {label: position for position, label in enumerate(TOY.labels)}
+    assert config["problem_type"] == "multi_label_classification"
+
+
+def test_its_card_shows_its_notes_and_the_figures_of_every_group_tag_and_language(trained: Bundle) -> None:
+    card = (trained.path / LAYOUT.card).read_text(encoding="utf-8")
+    assert card.startswith("---\nlanguage:\n- en\n- fr\n- it\n")
+    for shown in ("# A toy", "Of toy records.", "## intent", "## topic", "## mood", "| it |", "| `price/fees` |"):
+        assert shown in card
+    assert f"{100 * trained.metrics['test']['groups']['intent']['macro_f1']:.1f}" in card
+
+
+def test_the_same_seed_gives_the_same_bundle_but_for_what_tells_runs_apart(
+    trained: Bundle, plan: Plan, tmp_path: Path
+) -> None:
+    again = train(toy_sides(), tmp_path / "again", plan)
+    for name, group in again.metrics["test"]["groups"].items():
+        before = trained.metrics["test"]["groups"][name]
+        for figure in ("macro_f1", "micro_f1", "ece"):
+            assert group[figure] == pytest.approx(before[figure], abs=0.01)
+
+
+def test_in_32_bits_nothing_is_quantised(trained: Bundle, plan: Plan, tmp_path: Path) -> None:
+    quick = replace(plan, precision="fp32", settings=toy_settings(epochs=1))
+    found = train(toy_sides(), tmp_path / "whole", quick)
+    assert found.metrics["parity"].keys() == {"torch_to_onnx", "alone_to_batched"}
+    assert found.model_file.stat().st_size > 2 * trained.model_file.stat().st_size
+
+
+@pytest.mark.parametrize("side", ["train", "validation", "test"])
+def test_a_side_without_records_is_refused_by_name(plan: Plan, tmp_path: Path, side: str) -> None:
+    with pytest.raises(TrainingError, match=f"has no record for {side}"):
+        train({**toy_sides(), side: []}, tmp_path / "none", plan)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="session")
+def fragile(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder that 8 bits ruin: one activation is so large that with it on one scale the others are nought."""
+    folder = tmp_path_factory.mktemp("encoders") / "fragile"
+    shutil.copytree(source, folder)
+    network = BertModel.from_pretrained(source, add_pooling_layer=False)
+    with torch.no_grad():
+        for layer in network.encoder.layer:
+            layer.intermediate.dense.weight.normal_(0, 1)
+            layer.output.dense.weight.normal_(0, 1)
+            layer.intermediate.dense.bias[0] = 1e5
+            layer.output.dense.weight[:, 0] = 0
+    network.save_pretrained(folder)
+    return folder
+
+
+def test_a_model_that_8_bits_would_spoil_is_not_released_and_an_earlier_one_stays(
+    trained: Bundle, plan: Plan, fragile: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "model"
+    shutil.copytree(trained.path, output)
+    only_heads = toy_settings(epochs=2, learning_rate=0.0, train_embeddings=False)
+    with pytest.raises(GateError, match="8 bits"):
+        train(toy_sides(), output, replace(plan, encoder=str(fragile), settings=only_heads))
+    assert Bundle.read(output).version == trained.version
+
+
+def test_of_a_long_text_the_largest_output_of_its_windows_counts(bundle: Path) -> None:
+    tagger = Tagger.load(bundle, threads=1)
+    record = Record(id="long", text="merci " + "la " * 60 + "panne", lang="fr", tags={})
+    windows = tagger.encode([record.prepared()])
+    assert len(windows) > 1
+    np.testing.assert_array_equal(outputs(tagger, [record])[0], tagger.outputs(windows).max(axis=0))
