@@ -88,8 +88,10 @@ def summary(wanted: Flags, given: Flags, cells: Flags) -> dict[str, float]:
 
 
 def tag_figures(wanted: Flags, given: Flags, cells: Flags, position: int) -> dict[str, float | int]:
-    """Precision, recall, F1 and support of one tag."""
+    """Precision, recall, F1 and support of one tag; all 0 where no text is labelled for it."""
     rows = cells[:, position]
+    if not rows.any():
+        return {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
     precision, recall, f1, _ = precision_recall_fscore_support(
         wanted[rows, position], given[rows, position], average="binary", zero_division=0
     )
