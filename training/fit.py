@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +12,9 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.checkpoint import Checkpoint, State, trained
 from training.errors import TrainingError
 from training.evaluate import summary
 from training.examples import Examples
@@ -44,15 +42,6 @@ class Settings:
     seed: int = 0
 
 
-@dataclass
-class State:
-    """Where training stands after a whole number of epochs."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_score: float = -1.0
-
-
 def fit(
     network: Network,
     train: Examples,
@@ -75,7 +64,7 @@ def fit(
     steps = math.ceil(len(train) / settings.batch_size)
     checkpoint = Checkpoint(folder, network, optimiser, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()
-    best = checkpoint.best(state) if checkpoint and state.epoch else _trained(network)
+    best = checkpoint.best(state) if checkpoint and state.epoch else trained(network)
     factor = _warm_up_and_decay(steps * settings.epochs, settings)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor, last_epoch=state.epoch * steps - 1)
     with _progress(console) as progress:
@@ -88,7 +77,7 @@ def fit(
             score = macro_f1(network, validation, settings.batch_size)
             state.epoch += 1
             if score > state.best_score:
-                state.best_score, state.best_epoch, best = score, state.epoch, _trained(network)
+                state.best_score, state.best_epoch, best = score, state.epoch, trained(network)
             figures = f"epoch {state.epoch}: loss {np.mean(losses):.3f}, validation macro-F1 {100 * score:.1f}"
             progress.console.print(figures, style="dim")
             if checkpoint:
@@ -183,73 +172,6 @@ def _warm_up_and_decay(steps: int, settings: Settings) -> Callable[[int], float]
         return (step + 1) / rising if step < rising else max(0.0, (steps - step) / max(1, steps - rising))
 
     return factor
-
-
-def _trained(network: Network) -> dict[str, Tensor]:
-    """A copy of the weights that training changes."""
-    return {name: value.detach().clone() for name, value in network.named_parameters() if value.requires_grad}
-
-
-class Checkpoint:
-    """The folder from which a killed run goes on: weights, the optimiser's moments and the state, no pickle."""
-
-    def __init__(
-        self, folder: Path, network: Network, optimiser: torch.optim.Optimizer, identity: dict[str, object]
-    ) -> None:
-        self._folder = folder
-        self._network = network
-        self._optimiser = optimiser
-        self._identity = identity
-
-    def save(self, state: State, best: dict[str, Tensor]) -> None:
-        """Write all files of this epoch, then the state that names them: a kill in between loses one epoch only."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        names = {id(value): name for name, value in self._network.named_parameters()}
-        tensors = {f"weights/{name}": value for name, value in _trained(self._network).items()}
-        for parameter, values in self._optimiser.state.items():
-            for key, value in values.items():
-                tensors[f"optimiser/{names[id(parameter)]}/{key}"] = value
-        last = f"epoch-{state.epoch}.safetensors"
-        self._write(tensors, last)
-        self._write(best, f"best-{state.best_epoch}.safetensors")
-        draft = self._folder / "state.draft"
-        draft.write_text(json.dumps({"state": asdict(state), "identity": self._identity}), encoding="utf-8")
-        draft.replace(self._folder / "state.json")
-        for file in self._folder.glob("*.safetensors"):
-            if file.name not in (last, f"best-{state.best_epoch}.safetensors"):
-                file.unlink()
-
-    def restore(self) -> State:
-        """Load the last whole epoch of this run into the network and optimiser; a fresh State if there is none."""
-        file = self._folder / "state.json"
-        if not file.exists():
-            return State()
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["identity"] != self._identity:
-            shutil.rmtree(self._folder)
-            return State()
-        state = State(**kept["state"])
-        tensors = load_file(self._folder / f"epoch-{state.epoch}.safetensors")
-        parameters = dict(self._network.named_parameters())
-        with torch.no_grad():
-            for name, value in tensors.items():
-                kind, _, rest = name.partition("/")
-                if kind == "weights":
-                    parameters[rest].copy_(value)
-                else:
-                    path, _, key = rest.rpartition("/")
-                    self._optimiser.state[parameters[path]][key] = value
-        return state
-
-    def best(self, state: State) -> dict[str, Tensor]:
-        """The weights of the best epoch so far."""
-        return dict(load_file(self._folder / f"best-{state.best_epoch}.safetensors"))
-
-    def _write(self, tensors: dict[str, Tensor], name: str) -> None:
-        """Write a file whole: what stood there stays until then."""
-        draft = self._folder / f"{name}.draft"
-        save_file(tensors, draft)
-        draft.replace(self._folder / name)
 
 
 def _progress(console: Console | None) -> Progress:

@@ -25,11 +25,12 @@ from model.taxonomy import Taxonomy
 from training import encoder as encoders
 from training.calibrate import calibrate
 from training.card import card
+from training.checkpoint import State
 from training.errors import TrainingError
 from training.evaluate import evaluate
 from training.examples import Examples, truth
 from training.export import export, quantise
-from training.fit import Settings, State, fit, seed
+from training.fit import Settings, fit, seed
 from training.network import Network
 from training.parity import check_export, check_quantised
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from model.bundle import PRETRAINED
-from model.mention import Mention, prepare
+from model.mention import OTHER, TARGET, Mention, prepare
 from model.tagger import Tagged, Tagger
 from model.watchlist import Organisation, Watchlist
 from tests.behaviour.sentences import SENTENCES
@@ -157,6 +157,15 @@ def test_who_is_left_loses_a_customer_and_who_is_joined_gains_one(tagger: Tagger
     ]
     missed = [mention for mention, known in zip(mentions, right, strict=True) if not known]
     assert len(missed) <= (1 - MOSTLY) * len(mentions), missed
+
+
+@pytest.mark.parametrize("text", [text for texts in SWITCHES.values() for text in texts])
+def test_swapping_the_names_swaps_which_intent_is_likelier(tagger: Tagger, text: str) -> None:
+    """In every way to say so, the bare one included, whatever the thresholds make of it."""
+    swapped = [text.format(left=TARGET, joined=OTHER), text.format(left=OTHER, joined=TARGET)]
+    churn, purchase = (scores(tagger, swapped, intent) for intent in ("churn", "purchase"))
+    assert churn[0] > churn[1]
+    assert purchase[0] < purchase[1]
 
 
 def test_the_targets_of_a_mention_are_told_apart_in_one_answer(tagger: Tagger) -> None:

@@ -16,9 +16,10 @@ import torch
 
 from tests.training.toys import fitted, toy_examples, toy_network, toy_records, toy_settings, toy_sides
 from training import encoder as encoders
+from training.checkpoint import State
 from training.encoder import Encoder
 from training.errors import TrainingError
-from training.fit import Settings, State, fit, macro_f1
+from training.fit import Settings, fit, macro_f1
 from training.network import Network
 
 ROOT = Path(__file__).parents[2]

@@ -95,7 +95,7 @@ def test_in_32_bits_nothing_is_quantised(trained: Bundle, plan: Plan, tmp_path: 
     quick = replace(plan, precision="fp32", settings=toy_settings(epochs=1))
     found = train(toy_sides(), tmp_path / "whole", quick)
     assert found.metrics["parity"].keys() == {"torch_to_onnx", "alone_to_batched"}
-    assert found.model_file.stat().st_size > 2 * trained.model_file.stat().st_size
+    assert found.model_file.stat().st_size > 1.5 * trained.model_file.stat().st_size
 
 
 @pytest.mark.parametrize("side", ["train", "validation", "test"])
@@ -107,16 +107,17 @@ def test_a_side_without_records_is_refused_by_name(plan: Plan, tmp_path: Path, s
 
 @pytest.fixture(scope="session")
 def fragile(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder that 8 bits ruin: one activation is so large that with it on one scale the others are nought."""
+    """An encoder that 8 bits spoil: its attention picks one word or another by differences that they blur."""
     folder = tmp_path_factory.mktemp("encoders") / "fragile"
     shutil.copytree(source, folder)
     network = BertModel.from_pretrained(source, add_pooling_layer=False)
+    torch.manual_seed(0)
     with torch.no_grad():
         for layer in network.encoder.layer:
-            layer.intermediate.dense.weight.normal_(0, 1)
-            layer.output.dense.weight.normal_(0, 1)
-            layer.intermediate.dense.bias[0] = 1e5
-            layer.output.dense.weight[:, 0] = 0
+            layer.attention.self.query.weight.normal_(0, 6)
+            layer.attention.self.key.weight.normal_(0, 6)
+            layer.intermediate.dense.weight.normal_(0, 0.3)
+            layer.output.dense.weight.normal_(0, 0.3)
     network.save_pretrained(folder)
     return folder
 

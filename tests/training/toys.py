@@ -16,9 +16,10 @@ from labels.record import Record
 from model.taxonomy import Taxonomy
 from tests.encoders import tiny_encoder
 from training import encoder as encoders
+from training.checkpoint import State
 from training.encoder import Encoder
 from training.examples import Examples
-from training.fit import Settings, State, fit, seed
+from training.fit import Settings, fit, seed
 from training.network import Network
 
 TOML = """

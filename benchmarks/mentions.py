@@ -43,9 +43,9 @@ def main(
 
     For example:
 
-    python -m benchmarks.real --data ../shared/data
+    python -m benchmarks.mentions --data ../shared/data
 
-    python -m benchmarks.real runs/mine --data ../shared/data --no-watchlist --json real.json
+    python -m benchmarks.mentions runs/mine --data ../shared/data --no-watchlist --json real.json
     """
     tagger = Tagger.load(bundle)
     records = read(data, watchlist=watchlist)
