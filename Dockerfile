@@ -15,7 +15,7 @@ FROM ${BASE}
 COPY --from=build /opt/tympan /opt/tympan
 RUN useradd --system --uid 10001 --no-create-home tympan
 USER tympan
-ENV PATH=/opt/tympan/bin:$PATH PYTHONUNBUFFERED=1
+ENV PATH=/opt/tympan/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/ready', timeout=2)"]

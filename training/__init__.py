@@ -2,3 +2,5 @@
 
 The only room that knows torch.
 """
+
+import model  # noqa: F401: before this room's modules import ONNX Runtime, since it stops its reports

@@ -57,13 +57,15 @@ def train(
 
     tympan train --data mine.jsonl --taxonomy mine.toml --encoder intfloat/multilingual-e5-small -o runs/mine
     """
-    from training.fit import Settings
-    from training.pipeline import Plan
-    from training.pipeline import train as run
-
     if precision not in ("int8", "fp32"):
         raise typer.BadParameter(f"{precision!r} is neither int8 nor fp32")
     tags = Taxonomy.load(taxonomy)
+    sides = _sides(data, tags, seed)
+
+    from training.fit import Settings  # after the data was read: torch takes seconds to load
+    from training.pipeline import Plan
+    from training.pipeline import train as run
+
     plan = Plan(
         taxonomy=tags,
         settings=Settings(epochs=epochs, learning_rate=learning_rate, max_length=max_length, seed=seed),
@@ -73,7 +75,6 @@ def train(
         title=title,
         notes=tuple(note or ()),
     )
-    sides = _sides(data, tags, seed)
     console = Console(stderr=True)
     bundle = run(sides, output, plan, console=console)
     _show(bundle.metrics["test"], console)

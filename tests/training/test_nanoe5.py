@@ -75,12 +75,12 @@ def test_vectors_are_those_of_the_packages_own_engine(package: Package, referenc
     assert mean / np.linalg.norm(mean) @ expected / np.linalg.norm(expected) >= 0.999
 
 
-def test_trimming_to_three_languages_leaves_the_tokens_of_their_corpora_as_they_were(package: Package) -> None:
+def test_trimming_to_a_language_leaves_the_tokens_of_its_corpus_as_they_were(package: Package) -> None:
     _, tokenizer = package
     config = BertConfig(vocab_size=250_037, hidden_size=4, num_attention_heads=1, num_hidden_layers=1)
     narrow = Encoder(BertModel(config, add_pooling_layer=False), tokenizer, "narrow")  # only its table is cut
-    trimmed = trim(narrow, ("fr", "it", "en")).tokenizer
-    files = sorted((ROOT / "labels" / "corpora").rglob("*.jsonl"))
+    trimmed = trim(narrow, ("it",)).tokenizer
+    files = sorted((ROOT / "labels" / "corpora" / "it").glob("*.jsonl"))
     texts = [json.loads(line)["text"] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     whole, cut = tokenizer.encode_batch(texts), trimmed.encode_batch(texts)
     kept = trimmed.get_vocab()
