@@ -37,7 +37,14 @@ app = typer.Typer(add_completion=False, help="The forms of a network in fewer bi
 _MADE = Path("runs/quantisation/fp32")
 _LANGUAGES = ("fr", "it", "en", "es", "de", "pt", "nl")
 """What the vocabulary of a network made here is trimmed to: as that of the bundle that ships."""
-_QUANTISED = {"MatMulInteger", "QAttention", "MatMulNBits", "QuantizeLinear", "DequantizeLinear"}
+_QUANTISED = {
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "QAttention",
+    "MatMulNBits",
+    "QuantizeLinear",
+    "DequantizeLinear",
+}
 _COLUMNS = (
     *("form", "calls", "MB", "mentions/s", "× 32 bits in batches"),
     *("largest difference", "flipped, %", "alone against so", "macro-F1"),
@@ -92,7 +99,7 @@ def _trials(court: Court, source: Path, folder: Path, known: Sequence[Record]) -
     trials = []
     for number, form in enumerate(track(FORMS, "making the forms", console=Console(stderr=True))):
         model = folder / f"{number}.onnx"
-        form.make(source, model, windows)
+        form.write(source, model, windows)
         trials += court.trials(form, model)
     return trials
 
@@ -128,7 +135,8 @@ def _notes(court: Court, rounds: int) -> tuple[str, ...]:
         "by itself and in these calls, which is what its neighbours change. Macro-F1: mean of the groups, in points.",
         f"Speed: of the network alone, texts tokenised before; median of {rounds} rounds in which every form takes its "
         f"turn. Batches of {BATCH} are of texts of like length, with all threads in one call.",
-        "All forms but the first keep the word embeddings in blocks of 4 or 8 bits; MB is the size of model.onnx.",
+        "All forms but the first keep the word embeddings in blocks of 4 or 8 bits; MB is the size of model.onnx. "
+        "What each form is: docs/quantisation.md.",
         machine(court.threads, ("onnxruntime", "onnx")),
     )
 

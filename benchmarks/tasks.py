@@ -19,7 +19,7 @@ from model.mention import prepare
 from model.taxonomy import Taxonomy
 from training.fit import Settings
 
-# Chosen on validation sides, never on test sides. What is not named here is the default of `tympan train`.
+# Starting points: tune them on validation sides (`--set`), never on test sides. What is not named is fit's default.
 _TWEETS = Settings(learning_rate=1e-4, head_rate=1e-3, epochs=4, batch_size=32, max_length=64)
 SETTINGS: Mapping[str, Settings] = {
     "xlmt": _TWEETS,

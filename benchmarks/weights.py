@@ -41,12 +41,13 @@ def state(bundle: Bundle) -> dict[str, Tensor]:
         for name, tensor in constants.items()
         if name in (OWN, NEW) or (name.startswith(("encoder.", "heads.")) and name.endswith((".weight", ".bias")))
     }
+    makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
         if node.op_type == "GatherBlockQuantized":
             found[node.input[0].removesuffix(".values")] = _rows(node, constants)
         matrix = _matrix(node.input[1], constants) if node.op_type in _PRODUCTS else None
         if matrix is not None:
-            found |= _layer(node, matrix, constants)
+            found |= _layer(node, matrix * _smoothing(node.input[0], makers, constants), constants)
     return {name: torch.from_numpy(values.copy()) for name, values in found.items()}
 
 
@@ -84,6 +85,17 @@ def _matrix(name: str, constants: Constants) -> Array | None:
     scale, zero = (numpy_helper.to_array(constants[f"{plain}_{part}"]) for part in ("scale", "zero_point"))
     plainly: Array = (values.astype(np.float32) - zero) * scale
     return plainly
+
+
+def _smoothing(name: str, makers: Mapping[str, NodeProto], constants: Constants) -> Array:
+    """What `smooth` multiplies the channels of the input `name` with, (channels, 1); 1 where it was not at work."""
+    maker = makers.get(name)
+    if maker is not None and maker.op_type == "DynamicQuantizeLinear":
+        maker = makers.get(maker.input[0])
+    if maker is None or maker.op_type != "Mul" or maker.input[1] not in constants:
+        return np.ones((1, 1), dtype=np.float32)
+    factors: Array = numpy_helper.to_array(constants[maker.input[1]])
+    return factors[:, None]
 
 
 def _rows(node: NodeProto, constants: Constants) -> Array:

@@ -3,4 +3,4 @@
 The only room that knows torch.
 """
 
-import model  # noqa: F401: before this room's modules import ONNX Runtime, since it stops its reports
+import model  # noqa: F401  before this room's modules import ONNX Runtime, since it stops its reports

@@ -23,15 +23,25 @@ _SHARE_OF_NARROWING = 0.85
 function, whose outputs have the largest outliers (`benchmarks/quantisation.py` compares shares)."""
 
 
-def smooth(model: onnx.ModelProto, texts: Sequence[Sequence[int]]) -> None:
-    """Even out the inputs of all products of `model` in place, by what they are on `texts` (token ids of each)."""
+def smooth(
+    model: onnx.ModelProto,
+    texts: Sequence[Sequence[int]],
+    *,
+    share: float = _SHARE,
+    narrowing: float = _SHARE_OF_NARROWING,
+) -> None:
+    """Even out the inputs of all products of `model` in place, by what they are on `texts` (token ids of each).
+
+    `share` is how much of the difficulty the weights take over, `narrowing` the same where a product narrows.
+    """
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     products = [node for node in model.graph.node if node.op_type in PRODUCTS and node.input[1] in weights]
     peaks = _peaks(model, sorted({node.input[0] for node in products}), texts)
     for number, node in enumerate(products):
         tensor = weights[node.input[1]]
         matrix = numpy_helper.to_array(tensor)
-        factors = _factors(peaks[node.input[0]], matrix)
+        narrows = matrix.shape[0] > matrix.shape[1]
+        factors = _factors(peaks[node.input[0]], matrix, narrowing if narrows else share)
         tensor.CopyFrom(numpy_helper.from_array(matrix * factors[:, None], tensor.name))
         name = f"smooth.{number}"
         model.graph.initializer.append(numpy_helper.from_array(1 / factors, f"{name}.factors"))
@@ -40,9 +50,8 @@ def smooth(model: onnx.ModelProto, texts: Sequence[Sequence[int]]) -> None:
         node.input[0] = f"{name}.output"
 
 
-def _factors(peaks: npt.NDArray[np.float32], matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _factors(peaks: npt.NDArray[np.float32], matrix: npt.NDArray[np.float32], share: float) -> npt.NDArray[np.float32]:
     """What to divide each channel by, from its largest activation and its row of weights (channels, outputs)."""
-    share = _SHARE_OF_NARROWING if matrix.shape[0] > matrix.shape[1] else _SHARE
     heights = np.maximum(np.abs(matrix).max(axis=1), 1e-5)
     factors: npt.NDArray[np.float32] = (np.maximum(peaks, 1e-4) ** share / heights ** (1 - share)).astype(np.float32)
     return factors

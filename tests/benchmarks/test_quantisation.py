@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.forms import FORMS, without_fused_products
+from benchmarks.forms import FORMS
+from benchmarks.graphs import without_fused_products
 from benchmarks.quantisation import app
 from benchmarks.trial import Court, Trial
 from labels.record import write
@@ -26,7 +27,7 @@ def trials(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[
     windows = court.tagger(whole / LAYOUT.model, {}).encode(trained.texts())
     found = []
     for number, form in enumerate(FORMS):
-        form.make(whole / LAYOUT.model, folder / f"{number}.onnx", windows)
+        form.write(whole / LAYOUT.model, folder / f"{number}.onnx", windows)
         found += court.trials(form, folder / f"{number}.onnx")
     for trial in found:
         trial.go()
@@ -51,7 +52,7 @@ def test_neighbours_change_an_answer_only_where_scales_are_found_by_call(
     for (name, way), trial in trials.items():
         if way == "one a text":
             assert trial.neighbours == 0.0, name
-        elif "(dynamic)" in name:
+        elif name.startswith("dynamic"):
             assert trial.neighbours > 1e-4, name
         else:
             assert trial.neighbours < 1e-5, name
@@ -70,10 +71,15 @@ def test_products_taken_out_of_fused_attention_compute_the_same(whole: Path, tmp
 def test_the_forms_compute_in_the_bits_that_they_are_named_for(whole: Path, tmp_path: Path) -> None:
     court = Court(Bundle.read(whole), trained.records(), threads=1)
     windows = court.tagger(whole / LAYOUT.model, {}).encode(trained.texts())
-    wanted = {"(static, extremes)": "QuantizeLinear", "level 4": "MatMulNBits", "(dynamic)": "DynamicQuantizeLinear"}
-    for words, operator in wanted.items():
-        (form,) = (form for form in FORMS if words in form.name)
-        form.make(whole / LAYOUT.model, tmp_path / "form.onnx", windows)
+    wanted = {
+        "dynamic": "DynamicQuantizeLinear",
+        "static, extremes": "QuantizeLinear",
+        "by token": "MatMulIntegerToFloat",
+        "by token and block": "MatMulNBits",
+    }
+    for name, operator in wanted.items():
+        (form,) = (form for form in FORMS if form.name == name)
+        form.write(whole / LAYOUT.model, tmp_path / "form.onnx", windows)
         nodes = [node.op_type for node in onnx.load(tmp_path / "form.onnx").graph.node]
         assert nodes.count(operator) >= 8, (
             form.name
