@@ -26,7 +26,7 @@ check: $(DEV)/installed ## Run ruff, mypy and import-linter
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 
-train: $(DEV)/installed ## Train the bundled model anew from the corpora (about 15 minutes on 2 cores)
+train: $(DEV)/installed ## Train the bundled model anew from the corpora (about half an hour on 2 cores)
 	$(DEV)/bin/tympan train --data labels/corpora --keep-languages $(LANGUAGES) -o model/pretrained \
 		--title "The tagger that ships with Tympan" --note $(NOTE)
 
