@@ -13,21 +13,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
     QuantFormat,
     QuantType,
-    quantize_dynamic,
     quantize_static,
 )
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
 from benchmarks.graphs import by_token, columns, typed, without_fused_products
 from model.tagger import Window
-from training.export import BLOCK, quantise
-from training.export import _quantise_embeddings as shrink_embeddings  # the same table in every form but the first
+from training.export import BLOCK, quantise, quantise_dynamically, quantise_embeddings
 from training.smooth import PRODUCTS, smooth
 
 Ids = Sequence[Sequence[int]]
@@ -72,17 +70,7 @@ def _shipped(model: ModelProto, path: Path, texts: Ids) -> None:
 
 
 def _dynamic(model: ModelProto, path: Path, _: Ids) -> None:
-    """As `training.export.quantise` does it, but for the smoothing."""
-    quantize_dynamic(
-        model,
-        path,
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=list(PRODUCTS),
-        extra_options={"DefaultTensorType": TensorProto.FLOAT},
-    )
-    _finish(onnx.load(path), path)
+    quantise_dynamically(model, path)
 
 
 def _by_token(model: ModelProto, path: Path, _: Ids) -> None:
@@ -151,7 +139,7 @@ def _unpacked(model: ModelProto, path: Path, _: Ids) -> None:
 
 
 def _finish(model: ModelProto, path: Path) -> None:
-    shrink_embeddings(model)
+    quantise_embeddings(model)
     onnx.save(model, path)
 
 

@@ -66,11 +66,16 @@ def quantise(source: Path, path: Path, texts: Sequence[Sequence[int]]) -> None:
 
     `texts` are the token ids of some hundred real texts, which show how large activations become.
     """
+    model = onnx.load(source)
+    smooth(model, texts)
+    quantise_dynamically(model, path)
+
+
+def quantise_dynamically(model: onnx.ModelProto, path: Path) -> None:
+    """Write `model` in 8 bits as it is, without smoothing."""
     logging.getLogger().setLevel(logging.ERROR)  # the quantiser advises a preparation that export() has done
-    smoothed = onnx.load(source)
-    smooth(smoothed, texts)
     quantize_dynamic(
-        smoothed,
+        model,
         path,
         per_channel=True,
         reduce_range=True,
@@ -78,12 +83,12 @@ def quantise(source: Path, path: Path, texts: Sequence[Sequence[int]]) -> None:
         op_types_to_quantize=list(PRODUCTS),
         extra_options={"DefaultTensorType": TensorProto.FLOAT},  # the fused operators' shapes are not inferred
     )
-    model = onnx.load(path)
-    _quantise_embeddings(model)
-    onnx.save(model, path)
+    small = onnx.load(path)
+    quantise_embeddings(small)
+    onnx.save(small, path)
 
 
-def _quantise_embeddings(model: onnx.ModelProto) -> None:
+def quantise_embeddings(model: onnx.ModelProto) -> None:
     """Replace the look-up of word embeddings by one that reads blocks of few bits, in place."""
     graph = model.graph
     table = max((tensor for tensor in graph.initializer if len(tensor.dims) == 2), key=lambda tensor: tensor.dims[0])

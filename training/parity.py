@@ -33,6 +33,7 @@ FLIPPED = 0.005
 """Largest share of decisions that 8 bits may flip."""
 SUPPORT = 20
 _BATCH = 8
+_ALONE = 100  # texts, about, that are also computed by themselves
 
 
 def check_export(network: Network, path: Path, examples: Examples, records: Sequence[Record]) -> dict[str, float]:
@@ -72,8 +73,8 @@ def check_quantised(whole: Tagger, small: Tagger, records: Sequence[Record]) -> 
     taxonomy = whole.taxonomy
     texts = [record.prepared() for record in records]
     before, after = whole.probabilities(texts), small.probabilities(texts)
-    alone = np.concatenate([small.probabilities([text]) for text in texts[:: max(1, len(texts) // 100)]])
-    together = after[:: max(1, len(texts) // 100)]
+    some = slice(None, None, max(1, len(texts) // _ALONE))
+    alone, together = np.concatenate([small.probabilities([text]) for text in texts[some]]), after[some]
     wanted, given = whole.decoder.decisions(before), small.decoder.decisions(after)
     differs = wanted != given
     flipped = float(differs.mean() + (small.decoder.decisions(alone) != small.decoder.decisions(together)).mean())

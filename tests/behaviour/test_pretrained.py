@@ -16,7 +16,7 @@ from tests.behaviour.sentences import SENTENCES
 LANGUAGES = tuple(SENTENCES)
 INTENTS = tuple(intent for intent in SENTENCES["fr"] if intent != "none")
 ENOUGH = 0.9
-"""The share of a language's sentences that has to be right: a model of 8 bits and five minutes may miss one in ten."""
+"""The share of a language's sentences that has to be right: a small model may miss one in ten."""
 
 CHURN = {"fr": "Je résilie.", "it": "Disdico.", "en": "I'm cancelling."}
 MOSTLY = 0.7
