@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from labels.record import Record
 from model.language import UNKNOWN
 
 FRACTIONS: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+LARGE = 0.01
+"""The share of all records from which a family of alike ones is hard to place."""
 
 Stratum = tuple[str, ...]
 """What is shared out evenly: a language, a tag of a group, or a tag in one language."""
@@ -85,8 +88,11 @@ def _shared_out(families: Sequence[_Family], fractions: Mapping[str, float], cha
     left = _totals(families)
     lacking = {name: {key: fraction * count for key, count in left.items()} for name, fraction in fractions.items()}
     room = {name: fraction * sum(len(family.members) for family in families) for name, fraction in fractions.items()}
+    large = max(2, math.ceil(LARGE * sum(len(family.members) for family in families)))
     waiting = chance.sample(families, len(families))
-    waiting.sort(key=lambda family: -len(family.members))  # the largest first, while every side has room
+    # The large ones first, while every side has room; small ones, such as a mention's targets, as chance has it,
+    # since what comes first goes to the largest side.
+    waiting.sort(key=lambda family: -(len(family.members) // large))
     side_of: dict[int, str] = {}
     while waiting:
         rarest = min((key for key, count in left.items() if count > 0), key=lambda key: (left[key], key))

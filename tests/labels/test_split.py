@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from labels.errors import DatasetError
 from labels.record import Record
-from labels.split import split
+from labels.split import FRACTIONS, split
 from tests.labels.records import corpus, record
 
 HALVES = {"left": 0.5, "right": 0.5}
@@ -62,6 +62,13 @@ def test_languages_and_tags_are_as_frequent_on_every_side(
         assert abs(sum(map(holds, split(records)[name])) - fraction * expected) <= slack, name
 
 
+def test_mentions_of_several_organisations_are_as_frequent_on_every_side(records: list[Record]) -> None:
+    twins = [replace(found, id=f"{found.id}-twin", target=found.text.split()[0]) for found in records[::4]]
+    twice = Counter(name for name, own in split(records + twins).items() for found in own if found.target)
+    assert sum(twice.values()) == 150
+    assert all(abs(twice[name] - 150 * share) <= 9 for name, share in FRACTIONS.items()), twice
+
+
 def test_a_tag_of_ten_records_is_on_every_side(records: list[Record]) -> None:
     plain = [
         replace(found, tags={"mood": ("sad",) if number % 60 == 0 else ()}) for number, found in enumerate(records)
@@ -84,7 +91,7 @@ def test_records_keep_their_order_on_each_side(records: list[Record]) -> None:
 
 def test_another_process_gives_the_same_split() -> None:
     code = (
-        "from labels.split import split; from tests.labels.records import corpus;"
+        "from labels.split import FRACTIONS, split; from tests.labels.records import corpus;"
         "print({name: [found.id for found in own] for name, own in split(corpus(80)).items()})"
     )
     runs = [

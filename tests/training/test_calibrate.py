@@ -122,6 +122,15 @@ def test_tags_that_can_be_told_apart_are_told_apart_by_their_thresholds() -> Non
     assert (decoder.decisions(decoder.probabilities(outputs)) == (wanted > 0)).all()
 
 
+def test_a_threshold_lies_between_scores_so_that_the_least_noise_changes_no_decision() -> None:
+    outputs = np.repeat(np.array([-1.0, 1.0], dtype=np.float32), 300)[:, None] * np.ones((1, 3), dtype=np.float32)
+    wanted = (outputs > 0).astype(np.float32)
+    wanted[::5] = 1 - wanted[::5]  # so that a positive output is no certainty
+    decoder = Decoder(MULTI, calibrate(outputs, wanted, np.ones_like(wanted), MULTI))
+    noise = np.random.default_rng(5).normal(0, 0.01, outputs.shape).astype(np.float32)
+    assert (decoder.decisions(decoder.probabilities(outputs + noise)) == (outputs > 0)).all()
+
+
 def test_cells_that_are_not_known_count_in_nothing() -> None:
     outputs, wanted = multi_label(400, slope=0.7, offset=0.3)
     known = (np.random.default_rng(4).random(wanted.shape) < 0.8).astype(np.float32)

@@ -22,12 +22,13 @@ CORPORA = Path(__file__).parents[2] / "labels" / "corpora"
 TEXTS = [json.loads(line)["text"] for file in sorted(CORPORA.rglob("a.jsonl")) for line in file.open(encoding="utf-8")]
 WORDS = sorted({word for text in TEXTS for word in text.split()})
 ELSEWHERE = ["пожалуйста помогите связь пропала", "спасибо большое", "ευχαριστώ πολύ για την εξυπηρέτηση"] * 400
+GERMAN = ["die Straße ist groß und heißt Schloßstraße, Grüße aus der großen Straße"] * 400
 
 
 @pytest.fixture(scope="session")
 def worldly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder whose vocabulary has French, Italian, English, Russian and Greek pieces."""
-    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "worldly", [*TEXTS[::3], *ELSEWHERE])
+    """An encoder whose vocabulary has French, Italian, English, German, Russian and Greek pieces."""
+    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "worldly", [*TEXTS[::3], *ELSEWHERE, *GERMAN])
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +79,12 @@ def test_trimming_drops_what_other_alphabets_need(whole: Encoder, trimmed: Encod
     for piece in dropped:
         assert any("GREEK" in name(letter) or "CYRILLIC" in name(letter) for letter in piece)
     assert len(trimmed.network.get_input_embeddings().weight) == len(after) == trimmed.network.config.vocab_size
+
+
+def test_pieces_with_a_letter_that_the_word_lists_write_otherwise_are_kept(whole: Encoder, trimmed: Encoder) -> None:
+    eszett = {piece for piece in whole.tokenizer.get_vocab() if "ß" in piece}
+    assert len(eszett) > 1
+    assert eszett <= trimmed.tokenizer.get_vocab().keys()
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join))

@@ -50,6 +50,7 @@ def test_it_says_how_near_the_shipped_form_is_to_the_trained_one(trained: Bundle
         "int8_to_fp32",
         "alone_to_batched_int8",
         "flipped",
+        "flipped_unseen",
         "lost_macro_f1",
     }
     assert trained.metrics["parity"].keys() == measures
