@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request
+from fastapi_offline import FastAPIOffline
 
 from model.decode import thresholds_of
 from model.mention import MAX_CHARACTERS, Mention
@@ -63,7 +64,7 @@ watching = APIRouter(tags=["operation"])
 
 def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     """The service of one loaded tagger."""
-    app = FastAPI(
+    app = FastAPIOffline(  # FastAPI itself has the browser fetch the pages of /docs from elsewhere
         title="Tympan",
         version=version(),
         summary="Tags what people say about an organisation with what they intend and what it is about.",

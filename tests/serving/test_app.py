@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -124,6 +125,15 @@ def test_the_documentation_is_served_with_examples_in_three_languages(client: ht
     document = client.get("/openapi.json").json()
     shown = document["paths"]["/v1/tag"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     assert set(shown) == {"fr", "it", "en"}
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_pages_of_the_documentation_need_nothing_from_elsewhere(client: httpx.Client, page: str) -> None:
+    parts = re.findall(r'(?:src|href)="([^"]+)"', client.get(page).text)
+    assert any(part.endswith(".js") for part in parts)
+    for part in parts:
+        assert part.startswith("/")
+        assert client.get(part).status_code == 200, part
 
 
 @pytest.mark.parametrize("language", examples.REQUESTS)
