@@ -19,15 +19,15 @@ from model.mention import prepare
 from model.taxonomy import Taxonomy
 from training.fit import Settings
 
-# Starting points: tune them on validation sides (`--set`), never on test sides. What is not named is fit's default.
-_TWEETS = Settings(learning_rate=1e-4, head_rate=1e-3, epochs=4, batch_size=32, max_length=64)
+# Tuned on validation sides (`--set`), never on test sides. What is not named is fit's default.
+_TWEETS = Settings(learning_rate=1e-4, head_rate=1e-3, epochs=4, batch_size=16, max_length=64)
 SETTINGS: Mapping[str, Settings] = {
     "xlmt": _TWEETS,
     "xlmt-fr": _TWEETS,
     "xlmt-it": _TWEETS,
     "xlmt-en": _TWEETS,
-    "minibar": Settings(learning_rate=1e-4, head_rate=1e-3, epochs=3, batch_size=32, max_length=96),
-    "banking77": Settings(learning_rate=2e-4, head_rate=5e-3, epochs=8, batch_size=32, max_length=48),
+    "minibar": Settings(learning_rate=1e-4, head_rate=1e-3, epochs=3, batch_size=16, max_length=96),
+    "banking77": Settings(learning_rate=2e-4, head_rate=5e-3, epochs=6, batch_size=16, max_length=48),
 }
 VALIDATION = 0.1
 """Share of the training records that becomes the validation side where the data set has none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.agreement import READINGS, Readings, alpha, kappa, report
+from benchmarks.agreement import READINGS, Readings, alpha, kappa
 from labels import record
 from model.taxonomy import DEFAULT, Taxonomy
 
@@ -57,8 +57,3 @@ def test_the_corpora_carry_what_was_settled() -> None:
         assert {group: set(given) for group, given in labelled[row["id"]].items()} == {
             group: set(given) for group, given in settled.items()
         }, row["id"]
-
-
-def test_the_readme_of_the_corpora_shows_these_figures() -> None:
-    page = (CORPORA / "README.md").read_text(encoding="utf-8")
-    assert report(Readings.read(TAXONOMY)).markdown() in page
