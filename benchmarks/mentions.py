@@ -8,20 +8,28 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from benchmarks.baseline import Baseline
+from benchmarks.corpora import CORPORA
+from benchmarks.errors import BenchmarkError
+from benchmarks.report import MarkdownOption, Report, Table, percent, start
 from labels.record import Record
+from labels.record import read as read_records
+from labels.split import split
 from model.bundle import PRETRAINED
 from model.tagger import Tagger
+from model.taxonomy import Taxonomy
 from model.watchlist import Organisation
 from training.evaluate import evaluate
+
+app = typer.Typer(add_completion=False, help="A bundle on real public mentions.")
 
 LABELS = Path(__file__).parent / "real"
 SUPPORT = 10
@@ -33,13 +41,21 @@ _LISTENERS = {
 }
 
 
+@app.command()
 def main(
     data: Annotated[Path, typer.Option(help="The folder of public data: mentions/, minibar/ and xlmt/.")],
     bundle: Annotated[Path, typer.Argument(help="A bundle.", show_default="the one that ships")] = PRETRAINED,
     watchlist: Annotated[bool, typer.Option(help="Read each feed towards the organisation that listens to it.")] = True,
-    output: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    corpora: Annotated[
+        Path | None,
+        typer.Option(help="Records to fit TF-IDF and logistic regression on.", show_default="those that ship"),
+    ] = CORPORA,
+    output: Annotated[Path | None, typer.Option("--json", help="Write all figures of the bundle here.")] = None,
+    markdown: MarkdownOption = None,
 ) -> None:
     """Measure a bundle on the development set of real mentions, by source and in all.
+
+    Beside it, on the same mentions, what TF-IDF and logistic regression learn from the corpora's training side.
 
     For example:
 
@@ -47,30 +63,54 @@ def main(
 
     python -m benchmarks.mentions runs/mine --data ../shared/data --no-watchlist --json real.json
     """
-    tagger = Tagger.load(bundle)
-    records = read(data, watchlist=watchlist)
+    tagger, records = Tagger.load(bundle), read(data, watchlist=watchlist)
+    reports = measure(tagger, records)
+    if output:
+        output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+    report(reports, baseline(records, corpora, tagger.taxonomy) if corpora else None).give(markdown)
+
+
+def shipped(data: Path) -> Report:
+    """What `main` shows, of the bundle and the corpora that ship."""
+    tagger, records = Tagger.load(PRETRAINED), read(data)
+    return report(measure(tagger, records), baseline(records, CORPORA, tagger.taxonomy))
+
+
+def measure(tagger: Tagger, records: Sequence[Record]) -> dict[str, dict[str, Any]]:
+    """The figures of `training.evaluate` for `all` records and by source."""
     parts = {"all": records} | {
         source: [record for record in records if record.source == source] for source in _SOURCES
     }
-    reports = {name: evaluate(tagger, found) for name, found in track(parts.items(), "tagging", transient=True)}
-    if output:
-        output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
-    _show(reports)
+    return {name: evaluate(tagger, found) for name, found in track(parts.items(), "tagging", transient=True)}
 
 
-def read(data: Path, *, watchlist: bool = True) -> list[Record]:
-    """The labelled mentions with their texts; a text that `data` does not hold is left out."""
-    texts = {hashlib.sha256(text.encode()).hexdigest(): text for text in _texts(data)}
+def baseline(records: Sequence[Record], corpora: Path, taxonomy: Taxonomy) -> dict[str, Any]:
+    """The figures of TF-IDF and logistic regression on `records`, of the group of intents alone."""
+    intents = replace(taxonomy, groups=(taxonomy.group("intent"),))
+    return Baseline(split(read_records(corpora, taxonomy)), intents).evaluate(records)
+
+
+def read(data: Path, *, watchlist: bool = True, labels: Path = LABELS) -> list[Record]:
+    """The labelled mentions with their texts; one whose text `data` does not hold is left out.
+
+    BenchmarkError if a file of `data` cannot be read, or holds none of the texts.
+    """
+    try:
+        texts = {hashlib.sha256(text.encode()).hexdigest(): text for text in _texts(data)}
+    except (OSError, ValueError, KeyError) as error:
+        raise BenchmarkError(str(data), "does not hold the public data", "Give its folder by --data") from error
     records = []
     for source in _SOURCES:
         listener = _LISTENERS.get(source) if watchlist else None
-        for line in (LABELS / f"{source}.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (labels / f"{source}.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             text = texts.get(row.pop("sha256"))
             if text is not None:
                 row |= {"text": text, "source": source}
                 row["watchlist"] = [listener.to_dict()] if listener else []
                 records.append(Record.from_dict(row))
+    if not records:
+        raise BenchmarkError(str(data), "holds none of the labelled mentions", "Give the folder of the public data")
     return records
 
 
@@ -82,34 +122,40 @@ def _texts(data: Path) -> Iterator[str]:
         yield from (json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines())
 
 
-def macro_f1(group: dict[str, Any]) -> float:
+def macro_f1(group: Mapping[str, Any]) -> float:
     """Over the tags with SUPPORT cases or more."""
     scores = [tag["f1"] for tag in group["tags"].values() if tag["support"] >= SUPPORT]
     return sum(scores) / len(scores) if scores else 0.0
 
 
-def _show(reports: dict[str, dict[str, Any]]) -> None:
-    console = Console()
-    table = Table(title="Real mentions", title_justify="left")
-    headings = ("mentions", "intent micro", f"macro ({SUPPORT}+)", "false alarms", "ECE", "leaf micro", "parent micro")
-    table.add_column("source")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for name, report in reports.items():
-        intent, topic = report["groups"]["intent"], report["groups"]["topic"]
-        shares = (intent["micro_f1"], macro_f1(intent), intent["false_alarm_rate"])
-        topics = (topic["leaf"]["micro_f1"], topic["parent"]["micro_f1"])
-        shown = [f"{100 * share:.1f}" for share in shares] + [f"{intent['ece']:.3f}"]
-        table.add_row(name, str(report["n"]), *shown, *(f"{100 * share:.1f}" for share in topics))
-    console.print(table)
-    tags = Table(title="Intents in all", title_justify="left")
-    for heading in ("tag", "precision", "recall", "F1", "cases"):
-        tags.add_column(heading, justify="left" if heading == "tag" else "right")
-    for tag, part in reports["all"]["groups"]["intent"]["tags"].items():
-        figures = [f"{100 * part[key]:.1f}" for key in ("precision", "recall", "f1")]
-        tags.add_row(tag, *figures, str(part["support"]))
-    console.print(tags)
+def report(reports: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any] | None = None) -> Report:
+    """A table by source, with the baseline's line if there is one, and a table of the intents."""
+    columns = ("source", "mentions", "intent micro", f"macro ({SUPPORT}+)", "false alarms", "ECE", "leaves", "parents")
+    rows = [_row(name, found) for name, found in reports.items()]
+    if baseline:
+        rows.insert(1, _row("all, by TF-IDF", baseline))
+    tags = tuple(
+        (tag, *(percent(part[key], 1) for key in ("precision", "recall", "f1")), str(part["support"]))
+        for tag, part in reports["all"]["groups"]["intent"]["tags"].items()
+    )
+    return Report(
+        tables=(
+            Table("Real mentions", columns, tuple(rows)),
+            Table("Intents in all", ("intent", "precision", "recall", "F1", "cases"), tags),
+        ),
+        notes=(
+            f"Micro- and macro-F1 in points; macro over the intents with {SUPPORT} cases or more; false alarms: of "
+            "the mentions without intent, the share that gets one, in %; leaves and parents: micro-F1 of topics.",
+        ),
+    )
+
+
+def _row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    intent, topic = found["groups"]["intent"], found["groups"].get("topic")
+    shares = (intent["micro_f1"], macro_f1(intent), intent["false_alarm_rate"])
+    topics = [percent(topic[level]["micro_f1"], 1) for level in ("leaf", "parent")] if topic else ["", ""]
+    return (name, str(found["n"]), *(percent(share, 1) for share in shares), f"{intent['ece']:.3f}", *topics)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    start(app)

@@ -36,7 +36,8 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     settings = ", ".join(f"{key} {value}" for key, value in provenance["settings"].items())
     return (
         f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "
-        f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}.\n"
+        f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}. "
+        f"Multiplied in {16 if provenance.get('bfloat16') else 32}-bit floats.\n"
     )
 
 

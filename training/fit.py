@@ -60,7 +60,8 @@ def fit(
     if not len(train) or not len(validation):
         raise TrainingError("dataset", "has no record to train on or none to validate with", "Label more mentions")
     seed(settings.seed)
-    optimiser = torch.optim.AdamW(_parameter_groups(network, settings), weight_decay=settings.weight_decay)
+    groups = _parameter_groups(network, settings)
+    optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
     steps = math.ceil(len(train) / settings.batch_size)
     checkpoint = Checkpoint(folder, network, optimiser, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()

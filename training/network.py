@@ -21,6 +21,8 @@ class Network(nn.Module):
         for module in self.encoder.modules():  # its own dropout would cost a quarter of the speed
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
+        self.mixed = multiplies_bfloat16()
+        """Whether training, and only training, multiplies the encoder's matrices in 16-bit floats."""
         self.taxonomy = taxonomy
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.width, len(group.tags)) for group in taxonomy.groups)
@@ -35,7 +37,8 @@ class Network(nn.Module):
             cast(nn.Linear, head).bias.data.copy_(offsets)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.mixed and self.training):
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = self.dropout((states * mask).sum(dim=1) / mask.sum(dim=1))
         return torch.cat([head(mean) for head in self.heads], dim=1)
@@ -50,6 +53,16 @@ class Network(nn.Module):
             columns = self.taxonomy.slices[group.name]
             total = total + _group_loss(group, logits[:, columns], targets[:, columns], known[:, columns])
         return total
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for it. They make training a quarter faster; without them it is slower.
+
+    Weights, gradients and sums stay in 32 bits (Micikevicius et al., "Mixed precision training", 2018; bfloat16 needs no
+    scaling of the loss: Kalamkar et al., "A study of BFLOAT16 for deep learning training", 2019).
+    """
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 class TokenEmbedding(nn.Module):

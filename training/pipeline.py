@@ -90,7 +90,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         run=run,
         console=console,
     )
-    provenance = _provenance(plan, encoder.name, data, sides, state)
+    provenance = {**_provenance(plan, encoder.name, data, sides, state), "bfloat16": network.mixed}
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)
     shutil.rmtree(work, ignore_errors=True)

@@ -41,6 +41,22 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_mixed_precision_learns_nearly_the_same_and_answers_exactly_the_same(
+    network: Network, examples: Examples
+) -> None:
+    batch = examples.tensors(range(len(examples)))
+    logits, learnt = {}, {}
+    for mixed in (True, False):
+        network.mixed = mixed
+        learnt[mixed] = gradients(network.train(), examples, *truth(examples))
+        logits[mixed] = network.eval()(*batch).detach()
+    assert torch.equal(logits[True], logits[False])
+    assert not same(learnt[True], learnt[False])  # or it was not mixed at all
+    for name, gradient in learnt[False].items():
+        assert learnt[True][name].dtype == torch.float32
+        assert (learnt[True][name] - gradient).norm() <= 0.05 * gradient.norm() + 1e-6, name
+
+
 @pytest.mark.parametrize("group", ["intent", "topic", "mood"])
 def test_an_unlabelled_group_teaches_its_head_nothing(network: Network, examples: Examples, group: str) -> None:
     targets, known = truth(examples)
