@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, logit
 from sklearn.metrics import precision_recall_curve
 
 from model.decode import Calibration, Decoder, Floats
@@ -20,8 +21,14 @@ _LOWEST, _HIGHEST = 0.15, 0.85
 _RIDGE = 1e-2
 
 
-def calibrate(logits: Floats, targets: Floats, known: Floats, taxonomy: Taxonomy) -> Calibration:
-    """Fit slopes and offsets, then thresholds that give the best F1, on logits (texts, labels) of unseen texts."""
+def calibrate(
+    logits: Floats, targets: Floats, known: Floats, taxonomy: Taxonomy, *, threshold_shift: float = 0.0
+) -> Calibration:
+    """Fit slopes and offsets, then thresholds that give the best F1, on logits (texts, labels) of unseen texts.
+
+    `threshold_shift` is added to the log-odds of every threshold: above 0 for labels in which tags are more frequent
+    than where the model will work. It moves no probability.
+    """
     slopes, offsets = np.ones(logits.shape[1]), np.zeros(logits.shape[1])
     for group in taxonomy.groups:
         columns = taxonomy.slices[group.name]
@@ -37,6 +44,10 @@ def calibrate(logits: Floats, targets: Floats, known: Floats, taxonomy: Taxonomy
     neutral = Calibration.neutral(taxonomy).thresholds
     probabilities = Decoder(taxonomy, Calibration(list(slopes), list(offsets), neutral)).probabilities(logits)
     thresholds = _thresholds(probabilities, targets, known.astype(bool), taxonomy)
+    for group in taxonomy.groups:
+        if group.kind == "multi-label":
+            columns = taxonomy.slices[group.name]
+            thresholds[columns] = expit(logit(thresholds[columns]) + threshold_shift)
     return Calibration([float(x) for x in slopes], [float(x) for x in offsets], [float(x) for x in thresholds])
 
 

@@ -41,6 +41,10 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Of the encoder's last layer.", min=0)] = 2e-4,
     max_length: Annotated[int, typer.Option(help="Tokens read at once.", min=16, max=512)] = 128,
     precision: Annotated[str, typer.Option(help="`int8` (small and fast) or `fp32`.")] = "int8",
+    threshold_shift: Annotated[
+        float,
+        typer.Option(help="Add this to the log-odds of every threshold: above 0 gives fewer tags, and surer ones."),
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Another seed gives another split and another model.")] = 0,
     title: Annotated[str, typer.Option(help="The heading of the model card.")] = "A Tympan model",
     note: Annotated[list[str] | None, typer.Option(help="A paragraph for the model card; may be repeated.")] = None,
@@ -72,6 +76,7 @@ def train(
         encoder=encoder,
         keep_languages=tuple(filter(None, keep_languages.split(","))),
         precision="int8" if precision == "int8" else "fp32",
+        threshold_shift=threshold_shift,
         title=title,
         notes=tuple(note or ()),
     )

@@ -43,8 +43,9 @@ _SMOOTHING_TEXTS = 300
 class Plan:
     """What to train and how.
 
-    `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. 8 bits are compared with
-    32 on at least `parity_records`, spread over the sides (None: on all, as for a model that ships).
+    `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. `threshold_shift` is that
+    of `training.calibrate`. 8 bits are compared with 32 on at least `parity_records`, spread over the sides (None: on
+    all, as for a model that ships).
     """
 
     taxonomy: Taxonomy
@@ -52,6 +53,7 @@ class Plan:
     encoder: str = encoders.PACKAGE
     keep_languages: tuple[str, ...] = ()
     precision: Precision = "int8"
+    threshold_shift: float = 0.0
     parity_records: int | None = None
     title: str = "A Tympan model"
     notes: tuple[str, ...] = ()
@@ -156,7 +158,8 @@ def _release(
     console.print("calibrating")
     neutral = Calibration.neutral(plan.taxonomy)
     logits = outputs(draft.tagger("draft", shipped, neutral), sides["validation"])
-    calibration = calibrate(logits, *truth(sides["validation"], plan.taxonomy), plan.taxonomy)
+    wanted = truth(sides["validation"], plan.taxonomy)
+    calibration = calibrate(logits, *wanted, plan.taxonomy, threshold_shift=plan.threshold_shift)
     tagger = draft.tagger("draft", shipped, calibration)
     if plan.precision == "int8":
         compared = every[:: max(1, len(every) // (plan.parity_records or len(every)))]
@@ -210,6 +213,7 @@ def _provenance(
         "encoder": encoder,
         "keep_languages": list(plan.keep_languages),
         "precision": plan.precision,
+        "threshold_shift": plan.threshold_shift,
         "data": data,
         "records": {side: len(found) for side, found in sides.items()},
         "settings": asdict(plan.settings),

@@ -131,6 +131,18 @@ def test_a_threshold_lies_between_scores_so_that_the_least_noise_changes_no_deci
     assert (decoder.decisions(decoder.probabilities(outputs + noise)) == (outputs > 0)).all()
 
 
+def test_a_shift_moves_the_log_odds_of_thresholds_and_nothing_else() -> None:
+    outputs, wanted = multi_label(400, slope=0.7, offset=0.3)
+    found, shifted = (
+        calibrate(outputs, wanted, np.ones_like(wanted), MULTI, threshold_shift=shift) for shift in (0.0, 0.5)
+    )
+    odds = [np.log(np.array(one.thresholds) / (1 - np.array(one.thresholds))) for one in (found, shifted)]
+    assert odds[1] - odds[0] == pytest.approx(0.5)
+    assert (shifted.slopes, shifted.offsets) == (found.slopes, found.offsets)
+    exclusive = calibrate(outputs, wanted, np.ones_like(wanted), EXCLUSIVE, threshold_shift=0.5)
+    assert list(exclusive.thresholds) == [0.0] * 3  # the likeliest tag is given, whatever its probability
+
+
 def test_cells_that_are_not_known_count_in_nothing() -> None:
     outputs, wanted = multi_label(400, slope=0.7, offset=0.3)
     known = (np.random.default_rng(4).random(wanted.shape) < 0.8).astype(np.float32)
