@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -33,6 +34,12 @@ def gradients(network: Network, examples: Examples, targets: Tensor, known: Tens
     return {name: weight.grad.clone() for name, weight in network.named_parameters() if weight.grad is not None}
 
 
+def padded(encoder: Encoder, texts: list[str]) -> tuple[Tensor, Tensor]:
+    """Token ids and mask, both (texts, longest)."""
+    found = Examples([encoding.ids for encoding in encoder.tokenizer.encode_batch(texts)], *([np.zeros((0, 0))] * 2))
+    return found.tensors(range(len(texts)))
+
+
 def truth(examples: Examples) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(examples.targets).clone(), torch.from_numpy(examples.known).clone()
 
@@ -55,6 +62,22 @@ def test_mixed_precision_learns_nearly_the_same_and_answers_exactly_the_same(
     for name, gradient in learnt[False].items():
         assert learnt[True][name].dtype == torch.float32
         assert (learnt[True][name] - gradient).norm() <= 0.05 * gradient.norm() + 1e-6, name
+
+
+def test_a_text_is_the_mean_of_its_tokens_and_half_that_of_its_targets(network: Network, encoder: Encoder) -> None:
+    texts = ["where is it", f"{OTHER} is worse", f"{TARGET} is better than {OTHER} and {TARGET} knows"]
+    ids, mask = padded(encoder, texts)
+    network.eval()
+    states = network.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    for row in range(len(texts)):
+        own = states[row][mask[row] > 0]
+        pooled = own.mean(dim=0)
+        marked = states[row][ids[row] == network.target]
+        assert len(marked) == texts[row].count(TARGET)
+        if len(marked):
+            pooled = (pooled + marked.mean(dim=0)) / 2
+        wanted = torch.cat([head(pooled) for head in network.heads])
+        assert torch.allclose(network(ids, mask)[row], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("group", ["intent", "topic", "mood"])
