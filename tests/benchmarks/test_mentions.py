@@ -71,10 +71,11 @@ def test_a_bundle_that_knows_the_words_is_right_and_the_table_says_so(
 
 def test_the_baseline_learns_the_intents_of_the_corpora(folders: tuple[Path, Path], tmp_path: Path) -> None:
     told = [("je résilie", "churn"), ("grazie mille", "praise"), ("an outage again", "friction")]
+    told += [("how do I", "help"), ("vorrei comprare", "purchase")]
     found = corpus(120)
     learnt = [
         record.Record(
-            id=f"r{at}", text=f"{one.text} {told[at % 3][0]}", lang=one.lang, tags={"intent": (told[at % 3][1],)}
+            id=f"r{at}", text=f"{one.text} {told[at % 5][0]}", lang=one.lang, tags={"intent": (told[at % 5][1],)}
         )
         for at, one in enumerate(found)
     ]

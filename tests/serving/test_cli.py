@@ -172,7 +172,14 @@ def test_a_run_that_is_stopped_leaves_nothing_half_written(
 ) -> None:
     (tmp_path / "m.csv").write_text("text\n" + "\n".join(f"panne {i}" for i in range(200_000)), encoding="utf-8")
     arguments = ["tag", str(tmp_path / "m.csv"), "-o", str(tmp_path / "o.csv"), "--bundle", str(bundle)]
-    with subprocess.Popen([*TYMPAN, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    before = signal.signal(number, signal.SIG_DFL)  # a shell's background job ignores SIGINT, and so would its children
+    try:
+        started = subprocess.Popen(
+            [*TYMPAN, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    finally:
+        signal.signal(number, before)
+    with started as run:
         for _ in range(600):
             if list(tmp_path.glob(".o.csv*")):
                 break
