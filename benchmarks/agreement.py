@@ -6,8 +6,10 @@ Every tag is a decision of its own: given or not. Parents are read as given with
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import krippendorff
 import numpy as np
@@ -18,6 +20,7 @@ from sklearn.metrics import cohen_kappa_score
 from benchmarks.report import MarkdownOption, Report, Table, start
 from labels.record import Record
 from model.taxonomy import DEFAULT, Taxonomy
+from training.examples import truth
 
 READINGS = Path(__file__).parent / "readings"
 SUPPORT = 5
@@ -44,14 +47,7 @@ class Readings:
             for path in sorted(folder.glob("*.jsonl"))
             for line in path.read_text(encoding="utf-8").splitlines()
         ]
-        cells = np.zeros((2, len(rows), len(taxonomy.labels)), dtype=np.bool_)
-        for at, row in enumerate(rows):
-            for reader in (0, 1):
-                tags = {group: tuple(found) for group, found in row["readings"][reader].items()}
-                record = Record.from_dict({"id": row["id"], "text": "-", "tags": tags})
-                for group in taxonomy.groups:
-                    for path in record.closed(group.name):
-                        cells[reader, at, taxonomy.slices[group.name].start + group.index[path]] = True
+        cells = np.stack([truth([_record(row, reader) for row in rows], taxonomy)[0] > 0 for reader in (0, 1)])
         return cls(taxonomy, tuple(row["lang"] for row in rows), cells)
 
     def of(self, language: str) -> Readings:
@@ -64,6 +60,11 @@ class Readings:
     def group(self, name: str) -> Cells:
         """The cells of one group's tags."""
         return self.cells[:, :, self.taxonomy.slices[name]]
+
+
+def _record(row: Mapping[str, Any], reader: int) -> Record:
+    tags = {group: tuple(found) for group, found in row["readings"][reader].items()}
+    return Record(id=row["id"], text="-", tags=tags)
 
 
 def kappa(cells: Cells) -> float:
@@ -124,7 +125,7 @@ def main(markdown: MarkdownOption = None) -> None:
 
     For example:
 
-    python -m benchmarks.agreement --markdown labels/corpora/README.md
+    python -m benchmarks.agreement --markdown agreement.md
     """
     report(Readings.read(Taxonomy.load(DEFAULT))).give(markdown)
 

@@ -44,10 +44,7 @@ def calibrate(
     neutral = Calibration.neutral(taxonomy).thresholds
     probabilities = Decoder(taxonomy, Calibration(list(slopes), list(offsets), neutral)).probabilities(logits)
     thresholds = _thresholds(probabilities, targets, known.astype(bool), taxonomy)
-    for group in taxonomy.groups:
-        if group.kind == "multi-label":
-            columns = taxonomy.slices[group.name]
-            thresholds[columns] = expit(logit(thresholds[columns]) + threshold_shift)
+    thresholds = expit(logit(thresholds) + threshold_shift)  # the noughts of exclusive groups stay noughts
     return Calibration([float(x) for x in slopes], [float(x) for x in offsets], [float(x) for x in thresholds])
 
 

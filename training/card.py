@@ -37,7 +37,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     return (
         f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "
         f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}. "
-        f"Multiplied in {16 if provenance.get('bfloat16') else 32}-bit floats.\n"
+        f"Multiplied in {16 if provenance['bfloat16'] else 32}-bit floats.\n"
     )
 
 

@@ -92,7 +92,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         run=run,
         console=console,
     )
-    provenance = {**_provenance(plan, encoder.name, data, sides, state), "bfloat16": network.mixed}
+    provenance = _provenance(plan, encoder.name, data, sides, state, network)
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)
     shutil.rmtree(work, ignore_errors=True)
@@ -206,7 +206,7 @@ def _config(network: Network) -> dict[str, Any]:
 
 
 def _provenance(
-    plan: Plan, encoder: str, data: str, sides: Mapping[str, Sequence[Record]], state: State
+    plan: Plan, encoder: str, data: str, sides: Mapping[str, Sequence[Record]], state: State, network: Network
 ) -> dict[str, Any]:
     libraries = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "tympan")
     return {
@@ -217,6 +217,7 @@ def _provenance(
         "data": data,
         "records": {side: len(found) for side, found in sides.items()},
         "settings": asdict(plan.settings),
+        "bfloat16": network.mixed,
         "best_epoch": state.best_epoch,
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in libraries}},
     }

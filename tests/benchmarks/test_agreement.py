@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.agreement import READINGS, Readings, alpha, kappa
+from benchmarks.corpora import CORPORA
 from labels import record
 from model.taxonomy import DEFAULT, Taxonomy
 
-CORPORA = Path(__file__).parents[2] / "labels" / "corpora"
 TAXONOMY = Taxonomy.load(DEFAULT)
 ROWS = [json.loads(line) for path in sorted(READINGS.glob("*.jsonl")) for line in path.open(encoding="utf-8")]
 
