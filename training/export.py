@@ -34,7 +34,6 @@ _EXACT = 1e-6
 def export(network: Network, path: Path) -> None:
     """Write `network` to `path` in 32-bit floats: `input_ids`, `attention_mask` (texts, length) → `logits`."""
     network.eval()
-    network.encoder.set_attn_implementation("eager")  # the only one whose graph the fusion below recognises
     ids, mask = torch.full((2, 9), 5), torch.ones((2, 9), dtype=torch.long)
     axes = {0: "texts", 1: "length"}
     config = network.encoder.config

@@ -27,6 +27,9 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = encoder.network
         self.encoder.set_input_embeddings(TokenEmbedding(encoder, trained=train_embeddings))
+        # Plain attention trains short texts 1.25 times as fast as the fused one, and exports the graph that ONNX
+        # Runtime's optimiser recognises.
+        self.encoder.set_attn_implementation("eager")
         for module in self.encoder.modules():  # its own dropout would cost a quarter of the speed
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
