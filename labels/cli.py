@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from labels import studio_cli
 from model.taxonomy import DEFAULT, Taxonomy
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ app = typer.Typer(
     "For example:\n\ntympan labels check labels/corpora",
     no_args_is_help=True,
 )
+app.add_typer(studio_cli.app)
 
 TaxonomyOption = Annotated[Path, typer.Option(help="The tag set, a TOML file.", show_default="the one that ships")]
 
@@ -84,6 +86,33 @@ def split(
     manifest = save(output, sides_of(read(data, tags), seed=seed, fractions=fractions), taxonomy=tags)
     _sides(manifest)
     typer.echo(f"{output}: {manifest['taxonomy']}, fingerprint {manifest['fingerprint'][:12]}")
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="A dataset, or a folder that keeps versions of one.")],
+    after: Annotated[Path, typer.Argument(help="Another.")],
+) -> None:
+    """Show what changed from one dataset to another: records, sides, and counts by tag and language.
+
+    Exit code 0: shown. 2: refused.
+
+    For example:
+
+    tympan labels diff runs/spring/versions/0001-9f2c51e07a33 runs/spring
+    """
+    from labels.versions import difference
+
+    found = difference(before, after)
+    table = Table("", "before", "after", "change", title=f"{before} → {after}", title_justify="left")
+    for name, (old, new) in {**found.languages, **found.tags}.items():
+        if old != new:
+            table.add_row(name, f"{old:,}", f"{new:,}", f"{new - old:+,}")
+    _print(table)
+    typer.echo(
+        f"{len(found.added):,} records added, {len(found.removed):,} removed, {len(found.relabelled):,} relabelled, "
+        f"{len(found.moved):,} on another side"
+    )
 
 
 def _show(report: Report, limit: int) -> None:

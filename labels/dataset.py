@@ -1,7 +1,8 @@
 """A dataset: records on their sides, as Parquet files that every tool of the field reads, with a fingerprint.
 
 In its folder are `train.parquet`, `validation.parquet` and `test.parquet` (none for a side without records) and
-`dataset.json`: the fingerprint, the taxonomy, and how many records of every language and tag each side has.
+`dataset.json`: the fingerprint, the taxonomy, and how many records of every language and tag each side has. A folder
+that keeps versions (see `labels/versions.py`) stands for the latest of them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MANIFEST = "dataset.json"
+VERSIONS, LATEST = "versions", "latest"
+"""Of a folder that keeps versions: where they are, and the file that names the latest."""
 
 
 def fingerprint(records: Iterable[Record]) -> str:
@@ -59,8 +62,14 @@ def to_datasets(sides: Mapping[str, Sequence[Record]], taxonomy: Taxonomy) -> Da
     return datasets.DatasetDict(found)
 
 
-def save(folder: str | Path, sides: Mapping[str, Sequence[Record]], *, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Write a dataset whole, and return its manifest. An earlier dataset in `folder` is replaced.
+def save(
+    folder: str | Path,
+    sides: Mapping[str, Sequence[Record]],
+    *,
+    taxonomy: Taxonomy,
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write a dataset whole, and return its manifest with what `more` adds. An earlier dataset in `folder` is replaced.
 
     DatasetError if `folder` holds anything else, or cannot be written.
     """
@@ -72,6 +81,7 @@ def save(folder: str | Path, sides: Mapping[str, Sequence[Record]], *, taxonomy:
         "fingerprint": fingerprint(record for records in sides.values() for record in records),
         "taxonomy": taxonomy.id,
         "sides": {name: counts(records) for name, records in sides.items()},
+        **(more or {}),
     }
     with written_whole(folder) as draft:
         with _without_progress_bars():
@@ -86,10 +96,11 @@ def save(folder: str | Path, sides: Mapping[str, Sequence[Record]], *, taxonomy:
 def load(folder: str | Path) -> dict[str, list[Record]]:
     """Read what `save` wrote: side → its records. DatasetError if a file is missing or a record was altered."""
     parquet = library("pyarrow.parquet")
-    manifest = _manifest(Path(folder))
+    folder = current(folder)
+    manifest = manifest_of(folder)
     sides = {}
     for name, side in manifest["sides"].items():
-        file = Path(folder) / f"{name}.parquet"
+        file = folder / f"{name}.parquet"
         try:
             rows = parquet.read_table(file).to_pylist() if side["records"] else []
             sides[name] = [_record(row) for row in rows]
@@ -98,6 +109,20 @@ def load(folder: str | Path) -> dict[str, list[Record]]:
     if fingerprint(record for records in sides.values() for record in records) != manifest["fingerprint"]:
         raise DatasetError(str(folder), "was altered since it was written", "Write the dataset again")
     return sides
+
+
+def current(folder: str | Path) -> Path:
+    """The folder of the dataset that `folder` means: itself, or the latest version that it keeps."""
+    folder = Path(folder)
+    try:
+        return folder / VERSIONS / (folder / LATEST).read_text(encoding="utf-8").strip()
+    except OSError:
+        return folder
+
+
+def is_dataset(folder: str | Path) -> bool:
+    """Whether there is one to load."""
+    return (current(folder) / MANIFEST).is_file()
 
 
 def counts(records: Sequence[Record]) -> dict[str, Any]:
@@ -133,7 +158,8 @@ def _record(row: Mapping[str, Any]) -> Record:
     return Record.from_dict({**row, **given})
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """What `save` returned for the dataset in `folder`; DatasetError if there is none."""
     try:
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -155,4 +181,15 @@ def _without_progress_bars() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-__all__ = ["FRACTIONS", "counts", "fingerprint", "load", "save", "split", "to_datasets"]
+__all__ = [
+    "FRACTIONS",
+    "counts",
+    "current",
+    "fingerprint",
+    "is_dataset",
+    "load",
+    "manifest_of",
+    "save",
+    "split",
+    "to_datasets",
+]

@@ -19,3 +19,7 @@ class DatasetError(LabelError):
 
 class ExtraError(LabelError):
     """A library of an extra that is not installed."""
+
+
+class StudioError(LabelError):
+    """A Label Studio server that cannot be reached, does not know the token, or says no."""

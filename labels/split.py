@@ -21,7 +21,7 @@ Stratum = tuple[str, ...]
 """What is shared out evenly: a language, a tag of a group, or a tag in one language."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Family:
     """Records that stay together: their positions, and how many of them are in each stratum."""
 
@@ -35,11 +35,13 @@ def split(
     seed: int = 0,
     fractions: Mapping[str, float] = FRACTIONS,
     threshold: float = SAME_SIDE,
+    fixed: Mapping[str, str] | None = None,
 ) -> dict[str, list[Record]]:
-    """Side → its records, in the order given. Neither that order nor anything but `seed` changes the sides.
+    """Side → its records, in the order given. Neither that order nor anything but `seed` and `fixed` changes the sides.
 
-    Records whose texts are alike by `threshold` or more stay on one side. DatasetError if there are no records
-    or the fractions do not sum to 1.
+    Records whose texts are alike by `threshold` or more stay on one side. `fixed` (record's id → side) says where some
+    were before: they and what is like them stay there, on the smallest side if there were several. DatasetError if
+    there are no records or the fractions do not sum to 1.
     """
     if not records:
         raise DatasetError("records", "are none", "Give at least one record")
@@ -47,7 +49,9 @@ def split(
         shown = ", ".join(f"{name} {fraction:g}" for name, fraction in fractions.items())
         raise DatasetError("fractions", f"are {shown}", "Give fractions of 0 or more that sum to 1")
     wanted = {name: fraction for name, fraction in fractions.items() if fraction > 0}
-    side_of = _shared_out(_stratified(records, wanted, threshold), wanted, random.Random(seed))  # noqa: S311  no secret
+    every = _stratified(records, wanted, threshold)
+    placed = {family: _placed(records, family, fixed or {}, fractions) for family in every}
+    side_of = _shared_out(every, placed, wanted, random.Random(seed))  # noqa: S311  no secret
     sides: dict[str, list[Record]] = {name: [] for name in fractions}
     for position, record in enumerate(records):
         sides[side_of[position]].append(record)
@@ -78,7 +82,20 @@ def _strata(record: Record) -> Iterator[Stratum]:
             yield (group, path, lang)
 
 
-def _shared_out(families: Sequence[_Family], fractions: Mapping[str, float], chance: random.Random) -> dict[int, str]:
+def _placed(
+    records: Sequence[Record], family: _Family, fixed: Mapping[str, str], fractions: Mapping[str, float]
+) -> str | None:
+    """The side on which a family was before, or None: the smallest, since what was tested on is never learnt."""
+    sides = {fixed[records[member].id] for member in family.members if records[member].id in fixed}
+    return min(sides & set(fractions), key=lambda side: (fractions[side], side), default=None)
+
+
+def _shared_out(
+    families: Sequence[_Family],
+    placed: Mapping[_Family, str | None],
+    fractions: Mapping[str, float],
+    chance: random.Random,
+) -> dict[int, str]:
     """Position → side, by iterative stratification over families instead of single records.
 
     The rarest stratum goes first, each family of it to the side that lacks that stratum most (Sechidis, Tsoumakas
@@ -94,15 +111,23 @@ def _shared_out(families: Sequence[_Family], fractions: Mapping[str, float], cha
     # since what comes first goes to the largest side.
     waiting.sort(key=lambda family: -(len(family.members) // large))
     side_of: dict[int, str] = {}
+
+    def place(family: _Family, side: str) -> None:
+        side_of.update(dict.fromkeys(family.members, side))
+        room[side] = room.get(side, 0) - len(family.members)
+        for key, count in family.strata.items():
+            left[key] -= count
+            if side in lacking:
+                lacking[side][key] -= count
+
+    for family in families:
+        if side := placed[family]:
+            place(family, side)
+    waiting = [family for family in waiting if not placed[family]]
     while waiting:
         rarest = min((key for key, count in left.items() if count > 0), key=lambda key: (left[key], key))
         for family in [family for family in waiting if rarest in family.strata]:
-            side = max(fractions, key=lambda name: (lacking[name][rarest], room[name], chance.random()))
-            side_of |= dict.fromkeys(family.members, side)
-            room[side] -= len(family.members)
-            for key, count in family.strata.items():
-                left[key] -= count
-                lacking[side][key] -= count
+            place(family, max(fractions, key=lambda name: (lacking[name][rarest], room[name], chance.random())))
         waiting = [family for family in waiting if rarest not in family.strata]
     return side_of
 

@@ -119,21 +119,21 @@ def evaluate(
 
 def _sides(data: Path, taxonomy: Taxonomy, seed: int) -> Mapping[str, list[Record]]:
     """The sides of a dataset as they were saved, or of records by the seeded split."""
-    from labels.dataset import MANIFEST, load, split
+    from labels.dataset import is_dataset, load, split
     from labels.record import read
 
-    if (data / MANIFEST).is_file():
+    if is_dataset(data):
         return load(data)
     return split(read(data, taxonomy), seed=seed)
 
 
 def _records(data: Path, taxonomy: Taxonomy, side: str | None, seed: int) -> Sequence[Record]:
     """All records, or those of one side."""
-    from labels.dataset import MANIFEST
+    from labels.dataset import is_dataset
     from labels.record import read
     from training.errors import TrainingError
 
-    if not side and not (data / MANIFEST).is_file():
+    if not side and not is_dataset(data):
         return read(data, taxonomy)
     sides = _sides(data, taxonomy, seed)
     records = sides.get(side, []) if side else [record for found in sides.values() for record in found]

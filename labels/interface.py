@@ -1,0 +1,207 @@
+"""The labelling page of a taxonomy in Label Studio: its configuration, and tags to and from a page's results.
+
+Every tag is an option whose value is its title, for people, and whose alias is its path, for data, so that a title
+can be reworded without orphaning a label. Every group also has an explicit option for "none of them": an empty
+answer is a decision, and what was left out is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from labels.record import TagLists
+from model.taxonomy import Group, Tag, Taxonomy
+
+NONE = "(none)"
+"""The alias of the option for "none of them"; no tag's path can have brackets."""
+LANGUAGES = ("en", "fr", "it")
+_NONE_TITLE = {"en": "None of these", "fr": "Aucun de ceux-ci", "it": "Nessuno di questi"}
+_HOTKEYS = "123456789qwertyuiopasdfghjkl"
+_TEXT = "text"
+Result = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one result says: the tags of every group that was answered, and what about it is illegal."""
+
+    tags: TagLists
+    problems: tuple[str, ...] = field(default=())
+
+
+def configuration(taxonomy: Taxonomy, *, language: str = "en") -> str:
+    """Label Studio's XML for `taxonomy`, with titles and descriptions in `language` (else English, else the path).
+
+    Flat groups are a row of options with keys to press; nested ones a tree that can be searched.
+    """
+    view = Element("View")
+    SubElement(view, "Header", value="$about", size="6")
+    SubElement(view, "Text", name=_TEXT, value="$text", granularity="word")
+    keys = iter(_HOTKEYS)
+    for group in taxonomy.groups:
+        SubElement(view, "Header", value=_said(group.title, language, group.name), size="5")
+        if group.description:
+            SubElement(view, "Header", value=_said(group.description, language, ""), size="6")
+        if group.nested:
+            _tree(view, group, language)
+        else:
+            _row(view, group, language, keys)
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode")
+
+
+def fits(schema: str, taxonomy: Taxonomy) -> list[str]:
+    """What keeps a project's configuration from being labelled with `taxonomy`; nothing if all of it is there.
+
+    Titles, keys, order and colours are the project's own business; names and aliases are not.
+    """
+    try:
+        found = _options(ElementTree.fromstring(schema))  # noqa: S314  the team's own server's, and expat keeps from bombs
+    except ElementTree.ParseError:
+        return ["its configuration is no XML"]
+    problems = []
+    for group in taxonomy.groups:
+        there, wanted = found.get(group.name), {NONE, *group.paths}
+        if there is None:
+            problems.append(f"no field {group.name!r}")
+            continue
+        if missing := sorted(wanted - there):
+            problems.append(f"{group.name} lacks {', '.join(missing)}")
+        if extra := sorted(there - wanted):
+            problems.append(f"{group.name} has unknown {', '.join(extra)}")
+    return problems
+
+
+def to_result(tags: TagLists, taxonomy: Taxonomy) -> Result:
+    """Tags as Label Studio's result: what a page shows as given. A group that is not in `tags` is left open."""
+    result: Result = []
+    for group in taxonomy.groups:
+        if group.name not in tags:
+            continue
+        given = _deepest(tags[group.name]) or [NONE]
+        kind = "taxonomy" if group.nested else "choices"
+        value = [path.split("/") for path in given] if group.nested else given
+        result.append({"from_name": group.name, "to_name": _TEXT, "type": kind, "value": {kind: value}})
+    return result
+
+
+def from_result(result: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) -> Answer:
+    """Read a result, which Label Studio stores without checking it. Former names count as present ones.
+
+    A group whose answer is illegal in any part (an unknown tag, several tags of an exclusive group, none together
+    with a tag) is left unanswered, and `problems` says why. A group that was not answered is not in `tags`.
+    """
+    given: dict[str, list[str]] = {}
+    problems = []
+    groups = {group.name: group for group in taxonomy.groups}
+    for region in result:
+        name, kind = str(region.get("from_name")), str(region.get("type"))
+        value = region.get("value")
+        if name not in groups:
+            problems.append(f"unknown field {name!r}")
+        elif not isinstance(value, Mapping) or not isinstance(value.get(kind), list):
+            problems.append(f"{name}: unreadable answer")
+        else:
+            given.setdefault(name, []).extend(_paths(value[kind]))
+    tags = {}
+    for name, paths in given.items():
+        legal, fault = _legal(groups[name], paths)
+        if fault:
+            problems.append(f"{name}: {fault}")
+        else:
+            tags[name] = legal
+    return Answer(tags, tuple(problems))
+
+
+def _row(view: Element, group: Group, language: str, keys: Iterator[str]) -> None:
+    choice = "multiple" if group.kind == "multi-label" else "single"
+    field_ = SubElement(
+        view, "Choices", name=group.name, toName=_TEXT, choice=choice, showInline="true", required="true"
+    )
+    for tag in group.tags:
+        _option(field_, tag, language, alias=tag.path).attrib |= _key(keys)
+    none = SubElement(field_, "Choice", value=_said(_NONE_TITLE, language, NONE), alias=NONE)
+    none.attrib |= _key(keys)
+
+
+def _tree(view: Element, group: Group, language: str) -> None:
+    several = "false" if group.kind == "multi-label" else "true"
+    tree = SubElement(
+        view,
+        "Taxonomy",
+        name=group.name,
+        toName=_TEXT,
+        required="true",
+        showFullPath="true",
+        pathSeparator=" / ",
+        maxUsages="1" if several == "true" else "",
+        placeholder=_said(group.title, language, group.name),
+    )
+    if not tree.get("maxUsages"):
+        del tree.attrib["maxUsages"]
+    SubElement(tree, "Choice", value=_said(_NONE_TITLE, language, NONE), alias=NONE)
+    nodes = {}
+    for tag in group.tags:
+        parent = nodes.get(tag.parent or "", tree)
+        nodes[tag.path] = _option(parent, tag, language, alias=tag.path.rpartition("/")[2])
+
+
+def _option(parent: Element, tag: Tag, language: str, *, alias: str) -> Element:
+    option = SubElement(parent, "Choice", value=_said(tag.title, language, alias), alias=alias)
+    if tag.description:
+        option.set("hint", _said(tag.description, language, ""))
+    return option
+
+
+def _key(keys: Iterator[str]) -> dict[str, str]:
+    key = next(keys, "")
+    return {"hotkey": key} if key else {}
+
+
+def _said(texts: Mapping[str, str], language: str, otherwise: str) -> str:
+    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "") or otherwise
+
+
+def _options(view: Element) -> dict[str, set[str]]:
+    """Field → the aliases (or values) of its options, joined to paths where they nest."""
+
+    def below(element: Element, prefix: str) -> Iterator[str]:
+        for choice in element.findall("Choice"):
+            path = prefix + (choice.get("alias") or choice.get("value") or "")
+            yield path
+            yield from below(choice, f"{path}/")
+
+    return {
+        field_.get("name", ""): set(below(field_, ""))
+        for kind in ("Choices", "Taxonomy")
+        for field_ in view.iter(kind)
+    }
+
+
+def _paths(values: Sequence[Any]) -> list[str]:
+    return ["/".join(map(str, value)) if isinstance(value, list) else str(value) for value in values]
+
+
+def _legal(group: Group, paths: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The present names of `paths`, or what is wrong with them."""
+    chosen = [path for path in dict.fromkeys(paths) if path != NONE]
+    if NONE in paths and chosen:
+        return (), f"none of them together with {', '.join(chosen)}"
+    known = {*group.paths, *(old for tag in group.tags for old in tag.former)}
+    if unknown := [path for path in chosen if path not in known]:
+        return (), f"unknown {', '.join(json.dumps(path, ensure_ascii=False) for path in unknown)}"
+    present = _deepest(group.current(path) for path in chosen)
+    if group.kind == "exclusive" and len(present) > 1:
+        return (), f"several tags of an exclusive group: {', '.join(present)}"
+    return tuple(present), ""
+
+
+def _deepest(paths: Iterator[str] | Sequence[str]) -> list[str]:
+    """`paths` without those that follow from another."""
+    given = list(dict.fromkeys(paths))
+    return [path for path in given if not any(other.startswith(f"{path}/") for other in given)]

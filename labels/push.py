@@ -1,0 +1,160 @@
+"""Mentions into a project of Label Studio, with the model's suggestions: each once, however often it is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from labels.errors import StudioError
+from labels.interface import to_result
+from labels.studio import Project, State, Studio, batches
+from labels.task import KEY, to_data
+from model.decode import Floats
+from model.errors import TympanError
+from model.mention import MAX_CHARACTERS, Mention, prepare
+from model.tagger import Tagger
+from model.watchlist import Watchlist, considered
+
+BLOCK = 250
+"""Mentions to a call of the server: what a crash can leave for the next run to see."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One row of a file: a mention with where it comes from, or why there is none."""
+
+    mention: Mention | None
+    source: str | None = None
+    fault: str = ""
+
+
+@dataclass
+class Sent:
+    """What came of the rows: sent as new tasks, there already, or refused, with the reasons."""
+
+    new: int = 0
+    present: int = 0
+    predictions: int = 0
+    """Suggestions that were sent: those of new tasks, and of tasks that had none."""
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def refused(self) -> int:
+        return self.reasons.total()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A task that is to be in the project: its data and the model's suggestion."""
+
+    data: dict[str, Any]
+    prediction: dict[str, Any]
+
+
+def push(
+    studio: Studio,
+    project: Project,
+    rows: Iterable[Given],
+    tagger: Tagger,
+    *,
+    watchlist: Watchlist | None = None,
+    each: Callable[[int], None] = lambda _: None,
+) -> Sent:
+    """Send the mentions of `rows` that are not in the project yet, each as a task with a suggestion and a score.
+
+    A mention that is there without a suggestion, as after a crash, gets one. `each` is called with the number of rows
+    done. StudioError if the server fails: what was sent stays, and the next run goes on from there.
+    """
+    sent, done = Sent(), 0
+    there = {str(state.data.get(KEY)): state for state in studio.states(project)}
+    for block in batches(rows, BLOCK):
+        wanted = _wanted(block, watchlist or Watchlist(), sent)
+        sent.present += sum(name in there for name in wanted)
+        fresh = {name: data for name, data in wanted.items() if name not in there}
+        bare = {name: data for name, data in wanted.items() if name in there and not there[name].predictions}
+        _add(studio, project, _suggested(list(fresh.values()), tagger), sent)
+        there |= {name: State(0, data, "", 1) for name, data in fresh.items()}
+        _complete(studio, project, [there[name].id for name in bare], _suggested(list(bare.values()), tagger), sent)
+        done += len(block)
+        each(done)
+    return sent
+
+
+def certainty(probabilities: Floats) -> Floats:
+    """How sure a model is of each text (texts): 0 if any of its probabilities is a half, 1 if all are 0 or 1."""
+    sure: Floats = np.abs(2 * probabilities - 1).min(axis=1)
+    return sure
+
+
+def _wanted(block: Sequence[Given], watchlist: Watchlist, sent: Sent) -> dict[str, dict[str, Any]]:
+    """Key → data of the mentions of a block that can be labelled; the others are counted with their reasons."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in block:
+        try:
+            data = _data(row, watchlist)
+        except TympanError as error:
+            sent.reasons[str(error)] += 1
+            continue
+        if data[KEY] in found:
+            sent.present += 1  # twice in one file
+        found[data[KEY]] = data
+    return found
+
+
+def _data(row: Given, watchlist: Watchlist) -> dict[str, Any]:
+    if row.mention is None:
+        raise StudioError("row", row.fault)
+    if not prepare(row.mention.text):
+        raise StudioError("text", "is empty")
+    if len(row.mention.text) > MAX_CHARACTERS:
+        raise StudioError("text", f"is longer than {MAX_CHARACTERS:,} characters")
+    return to_data(row.mention, watchlist=watchlist, source=row.source)
+
+
+def _suggested(wanted: Sequence[dict[str, Any]], tagger: Tagger) -> list[_Task]:
+    """Each with the tags that the model gives it."""
+    if not wanted:
+        return []
+    probabilities = tagger.probabilities([_prepared(data) for data in wanted])
+    tags = tagger.decoder.tags(probabilities)
+    version = tagger.bundle.version
+    return [
+        _Task(
+            data,
+            {
+                "model_version": version,
+                "score": round(float(score), 4),
+                "result": to_result(
+                    {group: tuple(found.tag for found in scores) for group, scores in given.items()}, tagger.taxonomy
+                ),
+            },
+        )
+        for data, given, score in zip(wanted, tags, certainty(probabilities), strict=True)
+    ]
+
+
+def _prepared(data: dict[str, Any]) -> str:
+    watchlist, target = considered(Watchlist.from_dicts(data["watchlist"]), data["target"])
+    return prepare(data["text"], watchlist=watchlist, target=target)
+
+
+def _add(studio: Studio, project: Project, tasks: Sequence[_Task], sent: Sent) -> None:
+    if not tasks:
+        return
+    kept = studio.add(project, [{"data": task.data, "predictions": [task.prediction]} for task in tasks])
+    sent.new += len(tasks)
+    sent.predictions += kept
+    if kept < len(tasks):  # Label Studio drops those that it finds illegal, and says nothing
+        raise StudioError(
+            project.title, f"kept {kept} of {len(tasks)} suggestions", "See that its tags are the model's: labels init"
+        )
+
+
+def _complete(studio: Studio, project: Project, ids: Sequence[int], tasks: Sequence[_Task], sent: Sent) -> None:
+    if ids:
+        studio.predict(project, [{"task": number, **task.prediction} for number, task in zip(ids, tasks, strict=True)])
+        sent.predictions += len(ids)

@@ -1,0 +1,62 @@
+"""One Label Studio for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.bundles import tiny_taxonomy
+from tests.studio.server import Labeller, Server
+from tympan import app
+
+TOML = Path(__file__).parents[1] / "bundles.py"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    found = Server(tmp_path_factory.mktemp("studio") / "data")
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def first(server: Server) -> Labeller:
+    return Labeller(server.url, server.token)
+
+
+@pytest.fixture(scope="session")
+def second(server: Server) -> Labeller:
+    return Labeller(server.url, server.colleague())
+
+
+@pytest.fixture
+def tympan(server: Server, bundle: Path, taxonomy: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`tympan labels …` with the tiny bundle and its tag set, on the real server."""
+    monkeypatch.setenv("LABEL_STUDIO_URL", server.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", server.token)
+
+    def run(verb: str, *arguments: str | Path) -> Result:
+        given: Sequence[str | Path] = {
+            "init": ("--taxonomy", taxonomy, "--bundle", bundle),
+            "push": ("--bundle", bundle),
+            "pull": ("--taxonomy", taxonomy),
+            "settle": ("--taxonomy", taxonomy),
+        }.get(verb, ())
+        return CliRunner().invoke(app, ["labels", verb, *map(str, arguments), *map(str, given)])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def taxonomy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny tag set as a file."""
+    from tests.bundles import _TAXONOMY
+
+    path = tmp_path_factory.mktemp("taxonomy") / "tiny.toml"
+    path.write_text(_TAXONOMY, encoding="utf-8")
+    assert tiny_taxonomy().id == "tiny@1.0"
+    return path
