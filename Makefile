@@ -2,14 +2,16 @@
 PYTHON ?= python3
 SERVE := .venv/serve
 DEV := .venv/dev
+STUDIO := .venv/studio
 HOST ?= 127.0.0.1
 PORT ?= 8000
+STUDIO_PORT ?= 8080
 LANGUAGES := fr,it,en,es,de,pt,nl
 NOTE := "Every text it learnt from and was measured on below was invented for this project: see labels/corpora/README.md\
 for how, and for what that leaves out. On real mentions expect less than these figures."
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check train system-deps image clean
+.PHONY: help serve test check train label-studio system-deps image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +19,7 @@ help: ## List the tasks
 serve: $(SERVE)/installed ## Serve the bundled model on 127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(SERVE)/bin/tympan serve --host $(HOST) --port $(PORT)
 
-test: $(DEV)/installed check ## Run the checks and all tests
+test: $(DEV)/installed $(STUDIO)/installed check ## Run the checks and all tests
 	$(DEV)/bin/python -m pytest
 
 check: $(DEV)/installed ## Run ruff, mypy and import-linter
@@ -30,6 +32,9 @@ check: $(DEV)/installed ## Run ruff, mypy and import-linter
 train: $(DEV)/installed ## Train the bundled model anew from the corpora (about half an hour on 2 cores)
 	$(DEV)/bin/tympan train --data labels/corpora --keep-languages $(LANGUAGES) -o model/pretrained \
 		--threshold-shift 0.25 --title "The tagger that ships with Tympan" --note $(NOTE)
+
+label-studio: $(STUDIO)/installed ## Start a Label Studio on 127.0.0.1:8080 (STUDIO_PORT=, DATA=)
+	@PORT=$(STUDIO_PORT) exec labels/label-studio.sh
 
 image: ## Build the service's container image, tympan
 	docker build -t tympan .
@@ -51,6 +56,12 @@ $(DEV)/installed: pyproject.toml constraints.txt | python
 	@echo "making the developers' environment in $(DEV): some minutes and 2 GB, once"
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(STUDIO)/installed: labels/label-studio.txt | python
+	@echo "making Label Studio's environment in $(STUDIO): some minutes and 1 GB, once"
+	@$(PYTHON) -m venv --clear $(STUDIO)
+	@$(STUDIO)/bin/pip install --quiet --disable-pip-version-check -r labels/label-studio.txt
 	@touch $@
 
 .PHONY: python

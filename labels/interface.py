@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -23,6 +23,7 @@ LANGUAGES = ("en", "fr", "it")
 _NONE_TITLE = {"en": "None of these", "fr": "Aucun de ceux-ci", "it": "Nessuno di questi"}
 _HOTKEYS = "123456789qwertyuiopasdfghjkl"
 _TEXT = "text"
+_LARGE, _SMALL = "font-size: 20px; line-height: 1.5", "font-size: 14px; font-weight: normal"
 Result = list[dict[str, Any]]
 
 
@@ -31,7 +32,7 @@ class Answer:
     """What one result says: the tags of every group that was answered, and what about it is illegal."""
 
     tags: TagLists
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
 
 
 def configuration(taxonomy: Taxonomy, *, language: str = "en") -> str:
@@ -40,13 +41,13 @@ def configuration(taxonomy: Taxonomy, *, language: str = "en") -> str:
     Flat groups are a row of options with keys to press; nested ones a tree that can be searched.
     """
     view = Element("View")
-    SubElement(view, "Header", value="$about", size="6")
-    SubElement(view, "Text", name=_TEXT, value="$text", granularity="word")
+    SubElement(view, "Header", value="$about", size="6", style=_SMALL)
+    SubElement(SubElement(view, "View", style=_LARGE), "Text", name=_TEXT, value="$text", granularity="word")
     keys = iter(_HOTKEYS)
     for group in taxonomy.groups:
         SubElement(view, "Header", value=_said(group.title, language, group.name), size="5")
         if group.description:
-            SubElement(view, "Header", value=_said(group.description, language, ""), size="6")
+            SubElement(view, "Header", value=_said(group.description, language, ""), size="6", style=_SMALL)
         if group.nested:
             _tree(view, group, language)
         else:
@@ -62,8 +63,10 @@ def fits(schema: str, taxonomy: Taxonomy) -> list[str]:
     """
     try:
         found = _options(ElementTree.fromstring(schema))  # noqa: S314  the team's own server's, and expat keeps from bombs
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, UnicodeEncodeError):
         return ["its configuration is no XML"]
+    except RecursionError:
+        return ["its options nest too deep"]
     problems = []
     for group in taxonomy.groups:
         there, wanted = found.get(group.name), {NONE, *group.paths}
@@ -130,25 +133,15 @@ def _row(view: Element, group: Group, language: str, keys: Iterator[str]) -> Non
 
 
 def _tree(view: Element, group: Group, language: str) -> None:
-    several = "false" if group.kind == "multi-label" else "true"
-    tree = SubElement(
-        view,
-        "Taxonomy",
-        name=group.name,
-        toName=_TEXT,
-        required="true",
-        showFullPath="true",
-        pathSeparator=" / ",
-        maxUsages="1" if several == "true" else "",
-        placeholder=_said(group.title, language, group.name),
-    )
-    if not tree.get("maxUsages"):
-        del tree.attrib["maxUsages"]
+    title = _said(group.title, language, group.name)
+    tree = SubElement(view, "Taxonomy", name=group.name, toName=_TEXT, required="true", placeholder=title)
+    tree.attrib |= {"showFullPath": "true", "pathSeparator": " / "}
+    if group.kind == "exclusive":
+        tree.set("maxUsages", "1")
     SubElement(tree, "Choice", value=_said(_NONE_TITLE, language, NONE), alias=NONE)
-    nodes = {}
-    for tag in group.tags:
-        parent = nodes.get(tag.parent or "", tree)
-        nodes[tag.path] = _option(parent, tag, language, alias=tag.path.rpartition("/")[2])
+    nodes = {"": tree}
+    for tag in sorted(group.tags, key=lambda tag: tag.path.count("/")):  # parents before their children
+        nodes[tag.path] = _option(nodes[tag.parent or ""], tag, language, alias=tag.path.rpartition("/")[2])
 
 
 def _option(parent: Element, tag: Tag, language: str, *, alias: str) -> Element:

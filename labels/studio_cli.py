@@ -72,7 +72,9 @@ def push(
     text_column: Annotated[str | None, typer.Option(help="The column of the text; found by its name if absent.")] = None,
     watchlist: Annotated[Path | None, typer.Option(help="A TOML file of the organisations to tell apart.")] = None,
     target: Annotated[str | None, typer.Option(help="The organisation that labels are towards.")] = None,
-    source: Annotated[str | None, typer.Option(help="What labellers see as the source.", show_default="the file")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="What labellers see as the source.", show_default="its column, or the file")
+    ] = None,
     url: UrlOption = None,
 ) -> None:
     """Send mentions to be labelled, with the model's suggestions. Safe to run again: each mention is there once.
@@ -88,7 +90,7 @@ def push(
     from model.tagger import Tagger
     from model.watchlist import Watchlist
 
-    total, rows = _rows(file, text_column, target, source or file.name)
+    total, rows = _rows(file, text_column, target, source)
     organisations = Watchlist.load(watchlist) if watchlist else None
     with Studio(url=url) as studio:
         found = _fitting(studio, project, (tagger := Tagger.load(bundle)).taxonomy)
@@ -183,16 +185,18 @@ def _fitting(studio: Studio, name: str, taxonomy: Taxonomy) -> Project:
     return project
 
 
-def _rows(file: Path, text_column: str | None, target: str | None, source: str) -> tuple[int, Iterator[Given]]:
+def _rows(file: Path, text_column: str | None, target: str | None, source: str | None) -> tuple[int, Iterator[Given]]:
     """How many rows a file has, and each as a mention or the reason why it is none."""
     from labels.push import Given
     from model.language import detect
     from model.mention import Mention, prepare, wording
+    from serving.exports import DATE_COLUMNS, SOURCE_COLUMNS, column_called
     from serving.exports import text_column as find_column
     from serving.tables import open_table
 
     table = open_table(file)
     column = find_column(table, text_column)
+    dates, sources = column_called(table, DATE_COLUMNS), column_called(table, SOURCE_COLUMNS)
 
     def rows() -> Iterator[Given]:
         for number, row in enumerate((row for row in table.rows() if not row.blank), start=1):
@@ -201,7 +205,9 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str) 
                 continue
             text = row.cells.get(column, "")
             lang = detect(wording(prepare(text)))
-            yield Given(Mention(str(number), text, lang=lang, target=target), source=source)
+            date = row.cells.get(dates, "") if dates else ""
+            origin = source or (row.cells.get(sources, "") if sources else "") or file.name
+            yield Given(Mention(str(number), text, lang=lang, created_at=date or None, target=target), source=origin)
 
     return table.count, rows()
 

@@ -26,6 +26,8 @@ _TEXT_COLUMNS = (
     *("extrait", "estratto", "caption", "description"),
 )
 """What exports call the column of the text, the surest name first."""
+DATE_COLUMNS = ("created at", "date", "published", "published at", "publication date", "date de publication", "data")
+SOURCE_COLUMNS = ("source", "platform", "network", "site", "plateforme", "piattaforma", "fonte", "canal", "canale")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def text_column(table: Table, asked: str | None) -> str:
 
     Case, accents and underscores make no difference. Raises TableError, which names the columns that there are.
     """
-    there = {_plain(column): column for column in reversed(table.columns)}
+    there = _by_plain_name(table)
     legal = ", ".join(column[:40] for column in table.columns)
     if asked is not None:
         if asked in table.columns:
@@ -78,7 +80,7 @@ def text_column(table: Table, asked: str | None) -> str:
         if _plain(asked) in there:
             return there[_plain(asked)]
         raise TableError(f"{table.path}: --text-column", f"there is no column {asked!r}", f"There are: {legal}")
-    found = next((there[name] for name in _TEXT_COLUMNS if name in there), None)
+    found = column_called(table, _TEXT_COLUMNS)
     if found is None and len(table.columns) == 1:
         found = table.columns[0]
     if found is None:
@@ -86,6 +88,12 @@ def text_column(table: Table, asked: str | None) -> str:
             str(table.path), "no column is known to hold the text", f"Name it with --text-column. There are: {legal}"
         )
     return found
+
+
+def column_called(table: Table, names: Sequence[str]) -> str | None:
+    """The column that has the first of `names` that there is, or None; compared as by `text_column`."""
+    there = _by_plain_name(table)
+    return next((there[name] for name in names if name in there), None)
 
 
 def check_output(table: Table, output: Path) -> None:
@@ -182,6 +190,10 @@ def _written_aside(path: Path) -> Iterator[BinaryIO]:
         raise TableError(str(path), f"cannot be written: {error.strerror}", "Choose another place") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _by_plain_name(table: Table) -> dict[str, str]:
+    return {_plain(column): column for column in reversed(table.columns)}
 
 
 def _plain(name: str) -> str:

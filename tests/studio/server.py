@@ -32,7 +32,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.token = _login(folder)["TOKEN"]
+        self.login = _login(folder)
+        self.token = self.login["TOKEN"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
