@@ -19,7 +19,7 @@ help: ## List the tasks
 serve: $(SERVE)/installed ## Serve the bundled model on 127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(SERVE)/bin/tympan serve --host $(HOST) --port $(PORT)
 
-test: $(DEV)/installed $(STUDIO)/installed check ## Run the checks and all tests
+test: browser $(DEV)/installed $(STUDIO)/installed check ## Run the checks and all tests
 	$(DEV)/bin/python -m pytest
 
 check: $(DEV)/installed ## Run ruff, mypy and import-linter
@@ -42,6 +42,7 @@ image: ## Build the service's container image, tympan
 system-deps: ## Install the Debian packages that the tests need
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { apt-get update -qq && apt-get install -y -qq python3 python3-venv; }
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 clean: ## Remove the virtual environments and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
@@ -63,6 +64,11 @@ $(STUDIO)/installed: labels/label-studio.txt | python
 	@$(PYTHON) -m venv --clear $(STUDIO)
 	@$(STUDIO)/bin/pip install --quiet --disable-pip-version-check -r labels/label-studio.txt
 	@touch $@
+
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null \
+		|| { echo "the tests look at pages in a browser: install the package chromium (make system-deps)" >&2; exit 1; }
 
 .PHONY: python
 python:

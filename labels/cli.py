@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from labels import studio_cli
+from labels import queue_cli, studio_cli, upkeep_cli
 from model.taxonomy import DEFAULT, Taxonomy
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(studio_cli.app)
+app.add_typer(queue_cli.app)
+app.add_typer(upkeep_cli.app)
 
 TaxonomyOption = Annotated[Path, typer.Option(help="The tag set, a TOML file.", show_default="the one that ships")]
 

@@ -23,3 +23,7 @@ class ExtraError(LabelError):
 
 class StudioError(LabelError):
     """A Label Studio server that cannot be reached, does not know the token, or says no."""
+
+
+class MigrationError(LabelError):
+    """A changed tag set of which it is not known what becomes of a tag in use."""

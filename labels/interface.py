@@ -20,6 +20,8 @@ from model.taxonomy import Group, Tag, Taxonomy
 NONE = "(none)"
 """The alias of the option for "none of them"; no tag's path can have brackets."""
 LANGUAGES = ("en", "fr", "it")
+FIELDS = ("Choices", "Taxonomy")
+"""The elements of a page that ask for tags."""
 _NONE_TITLE = {"en": "None of these", "fr": "Aucun de ceux-ci", "it": "Nessuno di questi"}
 _HOTKEYS = "123456789qwertyuiopasdfghjkl"
 _TEXT = "text"
@@ -62,7 +64,7 @@ def fits(schema: str, taxonomy: Taxonomy) -> list[str]:
     Titles, keys, order and colours are the project's own business; names and aliases are not.
     """
     try:
-        found = _options(ElementTree.fromstring(schema))  # noqa: S314  the team's own server's, and expat keeps from bombs
+        found = options(schema)
     except (ElementTree.ParseError, UnicodeEncodeError):
         return ["its configuration is no XML"]
     except RecursionError:
@@ -80,17 +82,42 @@ def fits(schema: str, taxonomy: Taxonomy) -> list[str]:
     return problems
 
 
+def options(schema: str) -> dict[str, set[str]]:
+    """Field → the aliases (or values) of its options, joined to paths where they nest; ParseError if it is no XML."""
+    view = ElementTree.fromstring(schema)  # noqa: S314  the team's own server's, and expat keeps from bombs
+
+    def below(element: Element, prefix: str) -> Iterator[str]:
+        for choice in element.findall("Choice"):
+            path = prefix + (choice.get("alias") or choice.get("value") or "")
+            yield path
+            yield from below(choice, f"{path}/")
+
+    return {field_.get("name", ""): set(below(field_, "")) for kind in FIELDS for field_ in view.iter(kind)}
+
+
 def to_result(tags: TagLists, taxonomy: Taxonomy) -> Result:
     """Tags as Label Studio's result: what a page shows as given. A group that is not in `tags` is left open."""
     result: Result = []
     for group in taxonomy.groups:
         if group.name not in tags:
             continue
-        given = _deepest(tags[group.name]) or [NONE]
-        kind = "taxonomy" if group.nested else "choices"
-        value = [path.split("/") for path in given] if group.nested else given
-        result.append({"from_name": group.name, "to_name": _TEXT, "type": kind, "value": {kind: value}})
+        result.append(to_region(group, _deepest(tags[group.name]) or [NONE]))
     return result
+
+
+def to_region(group: Group, paths: Sequence[str]) -> dict[str, Any]:
+    """The part of a result that answers one group."""
+    kind = "taxonomy" if group.nested else "choices"
+    value = [path.split("/") for path in paths] if group.nested else list(paths)
+    return {"from_name": group.name, "to_name": _TEXT, "type": kind, "value": {kind: value}}
+
+
+def from_region(region: Mapping[str, Any]) -> list[str] | None:
+    """The paths that one part of a result gives, NONE among them; None if it says no tags."""
+    kind, value = str(region.get("type")), region.get("value")
+    if not isinstance(value, Mapping) or not isinstance(value.get(kind), list):
+        return None
+    return ["/".join(map(str, found)) if isinstance(found, list) else str(found) for found in value[kind]]
 
 
 def from_result(result: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) -> Answer:
@@ -103,14 +130,13 @@ def from_result(result: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) -> Answ
     problems = []
     groups = {group.name: group for group in taxonomy.groups}
     for region in result:
-        name, kind = str(region.get("from_name")), str(region.get("type"))
-        value = region.get("value")
+        name, paths = str(region.get("from_name")), from_region(region)
         if name not in groups:
             problems.append(f"unknown field {name!r}")
-        elif not isinstance(value, Mapping) or not isinstance(value.get(kind), list):
+        elif paths is None:
             problems.append(f"{name}: unreadable answer")
         else:
-            given.setdefault(name, []).extend(_paths(value[kind]))
+            given.setdefault(name, []).extend(paths)
     tags = {}
     for name, paths in given.items():
         legal, fault = _legal(groups[name], paths)
@@ -158,26 +184,6 @@ def _key(keys: Iterator[str]) -> dict[str, str]:
 
 def _said(texts: Mapping[str, str], language: str, otherwise: str) -> str:
     return texts.get(language) or texts.get("en") or next(iter(texts.values()), "") or otherwise
-
-
-def _options(view: Element) -> dict[str, set[str]]:
-    """Field → the aliases (or values) of its options, joined to paths where they nest."""
-
-    def below(element: Element, prefix: str) -> Iterator[str]:
-        for choice in element.findall("Choice"):
-            path = prefix + (choice.get("alias") or choice.get("value") or "")
-            yield path
-            yield from below(choice, f"{path}/")
-
-    return {
-        field_.get("name", ""): set(below(field_, ""))
-        for kind in ("Choices", "Taxonomy")
-        for field_ in view.iter(kind)
-    }
-
-
-def _paths(values: Sequence[Any]) -> list[str]:
-    return ["/".join(map(str, value)) if isinstance(value, list) else str(value) for value in values]
 
 
 def _legal(group: Group, paths: Sequence[str]) -> tuple[tuple[str, ...], str]:

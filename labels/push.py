@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from labels.errors import StudioError
-from labels.interface import to_result
 from labels.studio import Project, State, Studio, batches
+from labels.suggestion import suggest
 from labels.task import KEY, to_data
-from model.decode import Floats
 from model.errors import TympanError
 from model.mention import MAX_CHARACTERS, Mention, prepare
 from model.tagger import Tagger
-from model.watchlist import Watchlist, considered
+from model.watchlist import Watchlist
 
 BLOCK = 250
 """Mentions to a call of the server: what a crash can leave for the next run to see."""
@@ -84,12 +81,6 @@ def push(
     return sent
 
 
-def certainty(probabilities: Floats) -> Floats:
-    """How sure a model is of each text (texts): 0 if any of its probabilities is a half, 1 if all are 0 or 1."""
-    sure: Floats = np.abs(2 * probabilities - 1).min(axis=1)
-    return sure
-
-
 def _wanted(block: Sequence[Given], watchlist: Watchlist, sent: Sent) -> dict[str, dict[str, Any]]:
     """Key → data of the mentions of a block that can be labelled; the others are counted with their reasons."""
     found: dict[str, dict[str, Any]] = {}
@@ -117,29 +108,7 @@ def _data(row: Given, watchlist: Watchlist) -> dict[str, Any]:
 
 def _suggested(wanted: Sequence[dict[str, Any]], tagger: Tagger) -> list[_Task]:
     """Each with the tags that the model gives it."""
-    if not wanted:
-        return []
-    probabilities = tagger.probabilities([_prepared(data) for data in wanted])
-    tags = tagger.decoder.tags(probabilities)
-    version = tagger.bundle.version
-    return [
-        _Task(
-            data,
-            {
-                "model_version": version,
-                "score": round(float(score), 4),
-                "result": to_result(
-                    {group: tuple(found.tag for found in scores) for group, scores in given.items()}, tagger.taxonomy
-                ),
-            },
-        )
-        for data, given, score in zip(wanted, tags, certainty(probabilities), strict=True)
-    ]
-
-
-def _prepared(data: dict[str, Any]) -> str:
-    watchlist, target = considered(Watchlist.from_dicts(data["watchlist"]), data["target"])
-    return prepare(data["text"], watchlist=watchlist, target=target)
+    return [_Task(data, prediction) for data, prediction in zip(wanted, suggest(wanted, tagger), strict=True)]
 
 
 def _add(studio: Studio, project: Project, tasks: Sequence[_Task], sent: Sent) -> None:

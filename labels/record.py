@@ -104,8 +104,8 @@ def parse(line: str, taxonomy: Taxonomy | None = None, *, where: str = "record")
     raise found[0]
 
 
-def scan(paths: Iterable[str | Path], taxonomy: Taxonomy) -> Reading:
-    """Read JSONL files, and folders searched for *.jsonl, to the end, whatever their lines hold.
+def scan(paths: Iterable[str | Path], taxonomy: Taxonomy | None) -> Reading:
+    """Read JSONL files, and folders searched for *.jsonl, to the end, whatever their lines hold (see `parse`).
 
     Two records of one id are a problem of the second. RecordError if a path is missing or cannot be read.
     """
@@ -126,7 +126,7 @@ def scan(paths: Iterable[str | Path], taxonomy: Taxonomy) -> Reading:
     return Reading(records, faults, rows)
 
 
-def read(path: str | Path, taxonomy: Taxonomy) -> list[Record]:
+def read(path: str | Path, taxonomy: Taxonomy | None) -> list[Record]:
     """Read the records of a JSONL file, or of a folder searched for *.jsonl; RecordError for the first problem."""
     reading = scan([path], taxonomy)
     if reading.problems:
@@ -142,7 +142,12 @@ def problems(path: str | Path, taxonomy: Taxonomy) -> list[RecordError]:
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
-    """Write a JSONL file whole: what stood at `path` stays until the last record is written.
+    """Write a JSONL file of records whole (see `write_lines`)."""
+    write_lines(path, (record.to_dict() for record in records))
+
+
+def write_lines(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write each row as a line of JSON: what stood at `path` stays until the last one is written.
 
     RecordError if the place cannot be written.
     """
@@ -151,8 +156,8 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8", newline="\n") as file:
-            for record in records:
-                file.write(json.dumps(record.to_dict(), ensure_ascii=False) + "\n")
+            for row in rows:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
         draft.replace(path)
     except OSError as error:
         raise RecordError(str(path), "cannot be written", "Choose another place") from error

@@ -61,6 +61,14 @@ class Annotation:
     updated_at: str
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """A model's answer to a task."""
+
+    id: int
+    result: Sequence[Mapping[str, Any]]
+
+
 class Studio:
     """A connection. Every error of the server or the network is a StudioError without any of its data."""
 
@@ -81,7 +89,9 @@ class Studio:
     def __enter__(self) -> Studio:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._client.close()
 
     def project(self, name: str) -> Project:
@@ -126,11 +136,19 @@ class Studio:
 
     def annotations(self, project: Project, tasks: Sequence[int]) -> dict[int, list[Annotation]]:
         """Task → its annotations, for at most FETCHED tasks; one that is gone is missing."""
-        query = json.dumps({"selectedItems": {"all": False, "included": list(tasks)}, "ordering": ["tasks:id"]})
         # The list holds for what is nested as well, so that an annotation comes with these fields alone.
-        wanted = "id,annotations,completed_by,result,was_cancelled,updated_at"
-        entries = self._tasks(project, FETCHED, fields="all", include=wanted, query=query)
+        entries = self._among(project, tasks, "id,annotations,completed_by,result,was_cancelled,updated_at")
         return {entry["id"]: [_annotation(found) for found in entry["annotations"]] for entry in entries}
+
+    def suggestions(self, project: Project, tasks: Sequence[int]) -> list[Suggestion]:
+        """All predictions of at most FETCHED tasks."""
+        entries = self._among(project, tasks, "id,predictions,result")
+        return [Suggestion(found["id"], found["result"] or []) for entry in entries for found in entry["predictions"]]
+
+    def revise(self, project: Project, stored: Annotation | Suggestion, result: Sequence[Mapping[str, Any]]) -> None:
+        """Replace what an annotation or a suggestion says; whose it is stays. A suggestion must fit the page."""
+        kind = "annotations" if isinstance(stored, Annotation) else "predictions"
+        self._ask("PATCH", f"/api/{kind}/{stored.id}", json={"project": project.id, "result": result})
 
     def add(self, project: Project, tasks: Sequence[Mapping[str, Any]]) -> int:
         """Add tasks, with their predictions and annotations; returns how many predictions were kept."""
@@ -177,12 +195,18 @@ class Studio:
     def _tasks(self, project: Project, size: int, **params: str) -> Iterator[Mapping[str, Any]]:
         page, seen = 1, 0
         while True:
-            answer = self._ask("GET", "/api/tasks", params={"project": project.id, "page": page, "page_size": size, **params})
+            answer = self._ask(
+                "GET", "/api/tasks", params={"project": project.id, "page": page, "page_size": size, **params}
+            )
             yield from answer["tasks"]
             seen += len(answer["tasks"])
             if seen >= answer["total"] or not answer["tasks"]:
                 return
             page += 1
+
+    def _among(self, project: Project, tasks: Sequence[int], include: str) -> Iterator[Mapping[str, Any]]:
+        query = json.dumps({"selectedItems": {"all": False, "included": list(tasks)}, "ordering": ["tasks:id"]})
+        return self._tasks(project, FETCHED, fields="all", include=include, query=query)
 
     def _ask(self, method: str, path: str, **given: Any) -> Any:  # noqa: ANN401  whatever JSON holds
         with self._told(path):
@@ -215,13 +239,8 @@ def _refused(status: int, url: str, path: str) -> StudioError:
 
 def _annotation(entry: Mapping[str, Any]) -> Annotation:
     who = entry["completed_by"]
-    return Annotation(
-        id=entry["id"],
-        who=int(who["id"] if isinstance(who, Mapping) else who or 0),
-        result=entry["result"] or [],
-        skipped=bool(entry["was_cancelled"]),
-        updated_at=entry["updated_at"],
-    )
+    who = int(who["id"] if isinstance(who, Mapping) else who or 0)
+    return Annotation(entry["id"], who, entry["result"] or [], bool(entry["was_cancelled"]), entry["updated_at"])
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

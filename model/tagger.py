@@ -1,7 +1,7 @@
 """The tagger: mentions in, tags out, on ONNX Runtime.
 
-Three steps, each usable alone: `encode` (texts to windows of tokens), `outputs` (windows to logits) and the
-decoder's `tags`. `tag` runs them over a batch in which every distinct prepared text is computed once.
+Steps that are usable alone: `plan` (mentions to the distinct texts they need), `encode` (texts to windows of tokens),
+`output` (a window to logits) and `results` (what was computed to what was asked). `tag` runs them over a batch.
 
 Every window is its own call of the network, and as many run side by side as there are threads. On a CPU that is
 as fast as batches or faster, since nothing is padded and threads do not wait for one another inside a call; and
@@ -10,7 +10,7 @@ an 8-bit model, which scales activations by call, then answers the same whatever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ class Tagger:
         self.decoder = Decoder(bundle.taxonomy, bundle.calibration)
         self._session = session
         self._tokenizer = tokenizer
+        self.threads = threads
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="tagger")
         self._start, self._end = _frame(tokenizer)
 
@@ -115,10 +116,24 @@ class Tagger:
         Tags are towards the mention's `target`; without one, towards the only brand of `watchlist`; without a
         watchlist, of the text as it is. `min_score` is a floor added to the tags' own thresholds.
         """
-        plans = [_plan(mention, watchlist or Watchlist()) for mention in mentions]
-        texts = {text: None for plan in plans if isinstance(plan, _Plan) for text in plan.texts()}
-        tags = dict(zip(texts, self.decoder.tags(self.probabilities(list(texts)), min_score), strict=True))
-        return [plan.result(tags) if isinstance(plan, _Plan) else plan for plan in plans]
+        plans = self.plan(mentions, watchlist)
+        return self.results(plans, self.probabilities(plans.texts), min_score)
+
+    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
+        """Prepare mentions: a text that several need is in the plans once."""
+        items = tuple(_plan(mention, watchlist or Watchlist()) for mention in mentions)
+        texts = dict.fromkeys(text for item in items if isinstance(item, _Plan) for text in item.texts())
+        return Plans(items, tuple(texts))
+
+    def results(
+        self, plans: Plans, probabilities: Floats, min_score: float = 0.0, *, failed: Container[str] = ()
+    ) -> list[Tagged | Failed]:
+        """One result per mention from the probabilities (texts, labels) of its plans' texts.
+
+        A mention that needs one of the texts in `failed` has failed.
+        """
+        tags = dict(zip(plans.texts, self.decoder.tags(probabilities, min_score), strict=True))
+        return [item.result(tags, failed) if isinstance(item, _Plan) else item for item in plans.items]
 
     def probabilities(self, prepared: Sequence[str]) -> Floats:
         """Prepared texts → calibrated probabilities (texts, labels); a long text's are the largest of its windows."""
@@ -141,13 +156,13 @@ class Tagger:
     def outputs(self, windows: Sequence[Window]) -> Floats:
         """Windows, at least one → logits (windows, labels)."""
         longest_first = sorted(range(len(windows)), key=lambda position: -len(windows[position].ids))
-        rows = self._workers.map(lambda position: self._run(windows[position].ids), longest_first)
+        rows = self._workers.map(lambda position: self.output(windows[position].ids), longest_first)
         found = np.empty((len(windows), len(self.taxonomy.labels)), dtype=np.float32)
         found[longest_first] = list(rows)
         return found
 
-    def _run(self, ids: Sequence[int]) -> Floats:
-        """One call of the network: logits (labels)."""
+    def output(self, ids: Sequence[int]) -> Floats:
+        """One window's tokens → logits (labels), in one call of the network."""
         row = np.array([ids], dtype=np.int64)
         logits: Floats = self._session.run(["logits"], {"input_ids": row, "attention_mask": np.ones_like(row)})[0][0]
         return logits
@@ -165,9 +180,19 @@ class _Plan:
     def texts(self) -> list[str]:
         return [self.main, *(text for _, text in self.towards)]
 
-    def result(self, tags: Mapping[str, Tags]) -> Tagged:
+    def result(self, tags: Mapping[str, Tags], failed: Container[str]) -> Tagged | Failed:
+        if any(text in failed for text in self.texts()):
+            return Failed(self.mention.id, MentionError("text", "could not be computed", "Send it again"))
         targets = tuple(TargetTags(found.name, found.role, tags[text]) for found, text in self.towards)
         return Tagged(self.mention.id, self.lang, tags[self.main], targets)
+
+
+@dataclass(frozen=True)
+class Plans:
+    """What a batch of mentions needs: a plan for each, or why there is none, and all `texts` to compute, once each."""
+
+    items: tuple[_Plan | Failed, ...]
+    texts: tuple[str, ...]
 
 
 def _plan(mention: Mention, watchlist: Watchlist) -> _Plan | Failed:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, FastAPI, Request
+from anyio import to_thread
+from fastapi import APIRouter, Body, FastAPI, Header, Request
 from fastapi_offline import FastAPIOffline
+from pydantic.json_schema import SkipJsonSchema
 
 from model.decode import thresholds_of
 from model.mention import MAX_CHARACTERS, Mention
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
-from serving import examples, problems
+from serving import examples, label_studio, problems
 from serving.batching import Line
 from serving.body import JsonRoute
 from serving.errors import NotReadyError, RequestTooLargeError
+from serving.journal import Journal
 from serving.schemas import (
     ErrorCode,
     FailedItem,
@@ -30,6 +32,7 @@ from serving.schemas import (
     TagRequest,
     TaxonomyAnswer,
 )
+from serving.service import Served, Service
 from serving.settings import Settings, version
 
 _TITLES: dict[ErrorCode, str] = {
@@ -37,26 +40,10 @@ _TITLES: dict[ErrorCode, str] = {
     "text_too_long": "The text is too long",
     "duplicate_id": "The id was given before",
     "unknown_target": "The target is not in the watchlist",
+    "not_computed": "The model failed on this text",
 }
 
 
-@dataclass(frozen=True)
-class Service:
-    """What the routes work with."""
-
-    tagger: Tagger
-    line: Line
-    settings: Settings
-    model: str
-    """The bundle's version, worked out once."""
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-Served = Annotated[Service, Depends(_service)]
 tagging = APIRouter(prefix="/v1", route_class=JsonRoute, tags=["tagging"])
 reading = APIRouter(prefix="/v1", tags=["model"])
 watching = APIRouter(tags=["operation"])
@@ -71,10 +58,11 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
         description=f"A call takes at most {settings.max_mentions:,} mentions and {settings.max_bytes:,} bytes.",
         lifespan=_lifespan,
     )
-    app.state.service = Service(tagger, Line(tagger), settings, tagger.bundle.version)
+    line = Line(tagger, room=settings.queue_tokens, remembered=settings.cached_texts)
+    app.state.service = Service(tagger, line, settings, tagger.bundle.version, Journal(settings.state))
     app.state.settings = settings
     app.state.ready = False
-    for router in (tagging, reading, watching):
+    for router in (tagging, reading, watching, label_studio.calls, label_studio.probes):
         app.include_router(router)
     problems.install(app)
     return app
@@ -82,10 +70,12 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    await app.state.service.line.tag([Mention("warm-up", "Bonjour, ciao, hello")])  # the first call is slow
+    line: Line = app.state.service.line
+    await line.tag([Mention("warm-up", "Bonjour, ciao, hello")])  # the first call is slow
     app.state.ready = True
     yield
     app.state.ready = False
+    await to_thread.run_sync(line.close)
 
 
 @tagging.post(
@@ -93,10 +83,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     summary="Tag mentions",
     responses={
         200: {"content": {"application/json": {"examples": examples.ANSWERS}}},
-        **problems.documented(413, 415, 422),
+        **problems.documented(413, 415, 422, 429, 503, 504),
     },
 )
-async def tag(asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUESTS)], service: Served) -> TagAnswer:
+async def tag(
+    asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUESTS)],
+    service: Served,
+    request: Request,
+    timeout_ms: Annotated[
+        int | SkipJsonSchema[None],
+        Header(alias="X-Request-Timeout-Ms", ge=1, le=600_000, description="Milliseconds to answer in, else 504."),
+    ] = None,
+) -> TagAnswer:
     """Give every mention its intents and topics, with their probabilities.
 
     One result comes back for each mention, in order. A mention that cannot be tagged (no text, a text that is too
@@ -113,7 +111,11 @@ async def tag(asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUES
     first = {item.id: place for place, item in reversed(list(enumerate(asked.mentions)))}
     places = sorted(first.values())
     found = await service.line.tag(
-        [asked.mentions[place].to_mention() for place in places], watchlist=watchlist, min_score=asked.min_score
+        [asked.mentions[place].to_mention() for place in places],
+        watchlist=watchlist,
+        min_score=asked.min_score,
+        caller=request.client.host if request.client else "",
+        seconds=(timeout_ms or service.settings.timeout_ms) / 1000,
     )
     tagged = dict(zip(places, found, strict=True))
     results = [
@@ -153,7 +155,7 @@ async def health() -> StatusAnswer:
 @watching.get("/ready", summary="Whether the service takes requests", responses=problems.documented(503))
 async def ready(request: Request) -> StatusAnswer:
     """`ready` once the model is loaded and warm, and until the service stops."""
-    if not request.app.state.ready:
+    if not request.app.state.ready or not request.app.state.service.line.alive:
         raise NotReadyError("service", "is starting or stopping", "Try again soon")
     return StatusAnswer(status="ready")
 
@@ -164,6 +166,8 @@ def _result(result: Tagged | Failed, item: MentionItem, place: int) -> TaggedIte
     if result.error.where == "target":
         return _failed(item, place, "unknown_target", str(result.error), "target")
     code: ErrorCode = "text_too_long" if len(item.text) > MAX_CHARACTERS else "text_empty"
+    if result.error.problem == "could not be computed":
+        code = "not_computed"
     return _failed(item, place, code, str(result.error), "text")
 
 

@@ -1,27 +1,210 @@
-"""The way from a request to the tagger: one call at a time, in the order of arrival, off the event loop."""
+"""The way from concurrent requests to one tagger: every text is a piece of work by itself, and callers take turns.
+
+The network computes one text a call (see `model/tagger.py`), so that what requests share is not a batch but the
+workers: each takes one text from the caller whose turn it is. A small request is answered after its own few texts,
+however large the others are, and nothing waits for a batch to fill.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+import numpy as np
+from anyio import fail_after, to_thread
+from cachetools import LRUCache
 
+from labels.suggestion import readable, suggestions
+from model.decode import Floats
 from model.mention import Mention
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
+from serving.errors import BusyError, DeadlineError, NotReadyError
+from serving.ticket import Ticket
 
 
 class Line:
-    """Where callers wait for one tagger. The network uses all processors, so two calls at once gain nothing."""
+    """Where callers wait for one tagger. `room` is in tokens, `remembered` in texts.
 
-    def __init__(self, tagger: Tagger) -> None:
+    Safe to use from one event loop; the workers are threads, one for each of the tagger's.
+    """
+
+    def __init__(self, tagger: Tagger, *, room: int = 200_000, remembered: int = 50_000) -> None:
         self._tagger = tagger
-        self._one = CapacityLimiter(1)
+        self._room = room
+        self._known: LRUCache[str, Floats] = LRUCache(remembered)
+        self._lock = threading.Condition()
+        self._turns: deque[str] = deque()
+        self._tickets: dict[str, deque[Ticket]] = {}
+        self._waiting = 0
+        self._computed, self._spent = 0, 0.0  # tokens, and seconds of all workers together
+        self._closed = self._dead = False
+        self._workers = [
+            threading.Thread(target=self._work, name=f"line-{number}", daemon=True) for number in range(tagger.threads)
+        ]
+        for worker in self._workers:
+            worker.start()
 
     async def tag(
-        self, mentions: Sequence[Mention], *, watchlist: Watchlist | None = None, min_score: float = 0.0
+        self,
+        mentions: Sequence[Mention],
+        *,
+        watchlist: Watchlist | None = None,
+        min_score: float = 0.0,
+        caller: str = "",
+        seconds: float | None = None,
     ) -> list[Tagged | Failed]:
-        """As `Tagger.tag`, without blocking the event loop."""
-        call = partial(self._tagger.tag, mentions, watchlist=watchlist, min_score=min_score)
-        return await to_thread.run_sync(call, limiter=self._one)
+        """As `Tagger.tag`, without blocking the event loop.
+
+        `caller` is who takes turns with others. BusyError if there is no room for the texts, DeadlineError if they
+        are not computed within `seconds`, NotReadyError if the line is closed or its workers died. Cancelled, it
+        gives its place up.
+        """
+        plans = await to_thread.run_sync(self._tagger.plan, mentions, watchlist)
+        found, failed = await self._probabilities(plans.texts, caller, seconds)
+        return await to_thread.run_sync(partial(self._tagger.results, plans, found, min_score, failed=failed))
+
+    async def suggest(self, tasks: Sequence[Mapping[str, Any]], *, caller: str = "") -> list[dict[str, Any]]:
+        """As `labels.suggestion.suggest`, with the errors of `tag`."""
+        texts = await to_thread.run_sync(readable, tasks)
+        distinct = tuple(dict.fromkeys(filter(None, texts)))
+        found, failed = await self._probabilities(distinct, caller, None)
+        rows = dict(zip(distinct, found, strict=True))
+        texts = ["" if text in failed else text for text in texts]
+        given = [rows[text] for text in texts if text]
+        return suggestions(texts, np.array(given).reshape(len(given), found.shape[1]), self._tagger)
+
+    @property
+    def alive(self) -> bool:
+        """Whether what enters will be computed."""
+        return not self._closed and not self._dead and all(worker.is_alive() for worker in self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """Tokens that no worker has taken yet."""
+        return self._waiting
+
+    def close(self) -> None:
+        """Take nothing more, finish what is there, and stop the workers."""
+        with self._lock:
+            self._closed = True
+            self._lock.notify_all()
+        for worker in self._workers:
+            worker.join()
+
+    async def _probabilities(
+        self, texts: Sequence[str], caller: str, seconds: float | None
+    ) -> tuple[Floats, frozenset[str]]:
+        """Prepared texts → probabilities (texts, labels), and those that could not be computed."""
+        rows = {text: row for text in texts if (row := self._known.get(text)) is not None}
+        missing = [text for text in texts if text not in rows]
+        failed: frozenset[str] = frozenset()
+        if missing:
+            windows = await to_thread.run_sync(self._tagger.encode, missing)
+            ticket = Ticket(windows, len(self._tagger.taxonomy.labels))
+            await self._computed_in_time(ticket, caller, seconds)
+            found = np.zeros((len(missing), ticket.logits.shape[1]), dtype=np.float32)
+            shares = self._tagger.decoder.probabilities(ticket.logits)
+            np.maximum.at(found, [window.text for window in ticket.windows], shares)
+            failed = frozenset(missing[position] for position in ticket.failed)
+            rows |= dict(zip(missing, found, strict=True))
+            for text in missing:
+                if text not in failed:
+                    self._known[text] = rows[text]
+        return np.array([rows[text] for text in texts]).reshape(len(texts), len(self._tagger.taxonomy.labels)), failed
+
+    async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
+        self._enter(ticket, caller)
+        try:
+            with fail_after(seconds):
+                await ticket.done
+        except TimeoutError:
+            raise DeadlineError("request", f"was not computed within {seconds:g} s", "Send fewer mentions") from None
+        finally:
+            self._leave(ticket)
+
+    def _enter(self, ticket: Ticket, caller: str) -> None:
+        with self._lock:
+            if not self.alive:
+                raise NotReadyError("service", "is stopping", "Try again soon")
+            if self._waiting and self._waiting + ticket.waiting > self._room:
+                raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
+            self._waiting += ticket.waiting
+            if caller not in self._tickets:
+                self._tickets[caller] = deque()
+                self._turns.append(caller)
+            self._tickets[caller].append(ticket)
+            self._lock.notify_all()
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Give up the place of a ticket that nobody waits for; nothing of one that is done."""
+        with self._lock:
+            ticket.dropped = True
+            self._waiting -= ticket.waiting
+            ticket.waiting = 0
+
+    def _seconds_left(self) -> int:
+        """About how long what waits will take: whole seconds, 1 or more."""
+        rate = len(self._workers) * self._computed / self._spent if self._spent else 1_000.0
+        return max(1, math.ceil(self._waiting / rate))
+
+    def _next(self) -> tuple[Ticket, int] | None:
+        """The next window of the caller whose turn it is; None once the line is closed and empty."""
+        with self._lock:
+            while True:
+                while self._turns:
+                    caller = self._turns.popleft()
+                    tickets = self._tickets[caller]
+                    ticket = tickets.popleft()
+                    at = None if ticket.dropped or ticket.empty else self._take(ticket)
+                    if not ticket.dropped and not ticket.empty:
+                        tickets.append(ticket)  # behind the caller's other requests
+                    if tickets:
+                        self._turns.append(caller)
+                    else:
+                        del self._tickets[caller]
+                    if at is not None:
+                        return ticket, at
+                if self._closed:
+                    return None
+                self._lock.wait()
+
+    def _take(self, ticket: Ticket) -> int:
+        before = ticket.waiting
+        at = ticket.take()
+        self._waiting -= before - ticket.waiting
+        return at
+
+    def _work(self) -> None:
+        while piece := self._next():
+            try:
+                self._compute(*piece)
+            except BaseException:  # a worker must not die in silence: every caller is told, and /ready says so
+                self._give_up(piece[0])
+                raise
+
+    def _compute(self, ticket: Ticket, at: int) -> None:
+        window, started = ticket.windows[at], time.perf_counter()
+        try:
+            ticket.logits[at] = self._tagger.output(window.ids)
+        except Exception:  # whatever it is, this text fails and no other
+            ticket.failed.add(window.text)
+        with self._lock:
+            self._computed += len(window.ids)
+            self._spent += time.perf_counter() - started
+            ticket.count()
+
+    def _give_up(self, held: Ticket) -> None:
+        with self._lock:
+            self._dead = True
+            for ticket in [held, *(ticket for tickets in self._tickets.values() for ticket in tickets)]:
+                ticket.answer(NotReadyError("service", "has lost a worker", "Try again soon"))
+            self._tickets.clear()
+            self._turns.clear()
+            self._waiting = 0
+            self._lock.notify_all()

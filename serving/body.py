@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import FIRST_COMPLETED, ensure_future, wait
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -37,9 +38,29 @@ class JsonRoute(APIRoute):
             async def again() -> Message:
                 return {"type": "http.request", "body": body, "more_body": False}
 
-            return await handle(Request(request.scope, again))
+            return await _unless_gone(request, handle(Request(request.scope, again)))
 
         return limited
+
+
+async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Response]) -> Response:
+    """The answer; if the client hangs up before, the work on it is cancelled."""
+    answer = ensure_future(answering)
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    gone = ensure_future(watch())
+    try:
+        await wait((answer, gone), return_when=FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            await wait((answer,))
+        return Response(status_code=400) if answer.cancelled() else answer.result()  # 400: nobody is there to read it
+    finally:
+        gone.cancel()
+        answer.cancel()
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -44,7 +44,9 @@ def serve(
     """Serve tags over HTTP, until stopped.
 
     Every option can be set by the environment too: TYMPAN_BUNDLE, TYMPAN_HOST, TYMPAN_PORT, TYMPAN_THREADS, and
-    TYMPAN_MAX_MENTIONS and TYMPAN_MAX_BYTES for the limits of one call.
+    TYMPAN_MAX_MENTIONS and TYMPAN_MAX_BYTES for the limits of one call. As a model of Label Studio (/label-studio) it
+    asks for TYMPAN_LABEL_STUDIO_USER and TYMPAN_LABEL_STUDIO_PASSWORD if they are set, and keeps events in the folder
+    TYMPAN_STATE.
     """
     from serving.server import run
     from serving.settings import Settings

@@ -21,6 +21,26 @@ class MediaTypeError(ServingError):
     """A request whose body is not in a format that the route reads."""
 
 
+class CredentialsError(ServingError):
+    """A call without the user and password that the settings ask for."""
+
+
+class MisfitError(ServingError):
+    """A project of Label Studio whose tags are not the model's."""
+
+
+class BusyError(ServingError):
+    """No room for another request; in `seconds` there may be."""
+
+    def __init__(self, where: str, problem: str, remedy: str, *, seconds: int) -> None:
+        super().__init__(where, problem, remedy)
+        self.seconds = seconds
+
+
+class DeadlineError(ServingError):
+    """A request that could not be answered in the time that its caller, or the settings, give it."""
+
+
 class NotReadyError(ServingError):
     """The service is starting or stopping."""
 

@@ -124,7 +124,7 @@ def tag_table(
     if taken:
         raise TableError(str(table.path), f"has a column {taken[0]} already", "Give the file from before it was tagged")
     summary, version = Summary(), tagger.bundle.version
-    with _written_aside(output) as file:
+    with written_aside(output) as file:
         file.write(table.encoding.mark + table.encoding.encode(table.head(columns)))
         for block in _blocks(table.rows()):
             results = _tag(tagger, block, reading)
@@ -177,7 +177,7 @@ def _blocks(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 
 @contextmanager
-def _written_aside(path: Path) -> Iterator[BinaryIO]:
+def written_aside(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which becomes `path` if the block succeeds and is removed if not."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

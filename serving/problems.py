@@ -13,25 +13,44 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from model.errors import TympanError, WatchlistError
-from serving.errors import MediaTypeError, NotReadyError, RequestTooLargeError
+from serving.errors import (
+    BusyError,
+    CredentialsError,
+    DeadlineError,
+    MediaTypeError,
+    MisfitError,
+    NotReadyError,
+    RequestTooLargeError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 20  # a request of 1,000 bad mentions needs no 1,000 explanations
 
 STATUS: Mapping[type[TympanError], int] = {
+    CredentialsError: 401,
     RequestTooLargeError: 413,
     MediaTypeError: 415,
     WatchlistError: 422,
+    MisfitError: 422,
+    BusyError: 429,
     NotReadyError: 503,
+    DeadlineError: 504,
 }
 """The status of each error that a request can cause; any other one is the service's own fault, 500."""
 
+_POINTERS: Mapping[type[TympanError], str] = {WatchlistError: "#/watchlist", MisfitError: "#/label_config"}
+"""Where in the body the cause of an error is."""
+_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Basic"}}
+
 _EXPLAINED = {
+    401: "TYMPAN_LABEL_STUDIO_USER and its password are set, and the call does not have them.",
     413: "The body, or the number of mentions, is beyond the limit.",
     415: "The body is not `application/json`.",
     422: "The body is no JSON, or a field has a wrong type or value; `errors` points to each.",
+    429: "The service has no room for more. `Retry-After` says in how many seconds it may have.",
     500: "A fault of the service. Nothing about it is told here; its log has it.",
     503: "The service is starting or stopping. Try again soon.",
+    504: "The mentions were not computed in the time that `X-Request-Timeout-Ms`, or the service's setting, gives.",
 }
 
 
@@ -89,8 +108,10 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500 or not isinstance(error, TympanError):
         return await _unknown(request, error)
-    errors = [ProblemError(detail=str(error), pointer="#/watchlist")] if isinstance(error, WatchlistError) else []
-    return _respond(request, status, str(error), errors)
+    pointer = _POINTERS.get(type(error))
+    errors = [ProblemError(detail=str(error), pointer=pointer)] if pointer else []
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else _HEADERS.get(status)
+    return _respond(request, status, str(error), errors, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -144,7 +144,7 @@ class TaggedItem(Told):
         return cls(id=tagged.id, lang=tagged.lang, tags=_tags(tagged.tags), targets=targets)
 
 
-ErrorCode = Literal["text_empty", "text_too_long", "duplicate_id", "unknown_target"]
+ErrorCode = Literal["text_empty", "text_too_long", "duplicate_id", "unknown_target", "not_computed"]
 
 
 class ItemError(Told):

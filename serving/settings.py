@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.bundle import PRETRAINED
@@ -24,6 +24,34 @@ class Settings(BaseSettings):
     max_mentions: int = Field(1000, ge=1, description="The most mentions in one call.")
     max_bytes: int = Field(2**20, ge=1, description="The longest request body, in bytes.")
     threads: int | None = Field(None, ge=1, description="Threads of the network; all processors allowed by default.")
+    timeout_ms: int = Field(
+        30_000,
+        ge=1,
+        le=600_000,
+        description="Milliseconds to answer in, if X-Request-Timeout-Ms says none.",
+    )
+    queue_tokens: int = Field(
+        200_000, ge=1, description="Tokens of texts that may wait; calls beyond are refused with 429."
+    )
+    cached_texts: int = Field(50_000, ge=1, description="Distinct texts whose answers are remembered.")
+    state: Path | None = Field(
+        None, description="The folder of what is to be kept: Label Studio's events. None are kept if it is not set."
+    )
+    label_studio_user: str = Field(
+        "", pattern="^[ -9;-~]*$", description="Who may call /label-studio; anybody if empty."
+    )
+    label_studio_password: SecretStr = Field(
+        SecretStr(""), validate_default=True, description="The password of that user, in ASCII."
+    )
+
+    @field_validator("label_studio_password")
+    @classmethod
+    def _with_user(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        if bool(password.get_secret_value()) != bool(info.data.get("label_studio_user")):
+            raise ValueError("user and password are both set, or neither is")
+        if not password.get_secret_value().isascii():  # HTTP has no common encoding for others
+            raise ValueError("is not ASCII")
+        return password
 
     @classmethod
     def read(cls, **given: object) -> Settings:

@@ -1,4 +1,4 @@
-"""For schemathesis: a rule of `POST /v1/tag` that JSON Schema cannot say."""
+"""For schemathesis: rules that JSON Schema cannot say."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ from typing import Any
 
 import schemathesis
 
+from labels.interface import configuration
+from tests.bundles import tiny_taxonomy
+
+PAGE = configuration(tiny_taxonomy())
+
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """Name every organisation once: a name listed twice is refused, whatever the schema allows."""
-    watchlist = case.body.get("watchlist") if isinstance(case.body, dict) else None
+    """Make a body that fits the schema one that the service takes."""
+    if isinstance(case.body, dict):
+        _name_once(case.body.get("watchlist"))
+        if isinstance(case.body.get("label_config"), str):
+            case.body["label_config"] = PAGE  # another one is refused: its tags are not the model's
+
+
+def _name_once(watchlist: object) -> None:
+    """A name listed twice is refused, whatever the schema of `POST /v1/tag` allows."""
     if isinstance(watchlist, list):
         seen: list[Any] = []
         for entry in list(watchlist):

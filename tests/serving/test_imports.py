@@ -14,7 +14,18 @@ import pytest
 
 from tests.serving.conftest import ROOT
 
-HEAVY = ("torch", "transformers", "datasets", "pandas", "label_studio_sdk", "onnx", "sklearn", "scipy", "wordfreq")
+HEAVY = (
+    "torch",
+    "transformers",
+    "datasets",
+    "pandas",
+    "label_studio_sdk",
+    "onnx",
+    "sklearn",
+    "scipy",
+    "wordfreq",
+    "httpx",
+)
 
 
 def loaded_by(code: str) -> tuple[list[str], float]:

@@ -34,6 +34,7 @@ def test_a_value_that_cannot_be_used_is_named_by_its_variable(name: str, value: 
 
 def test_every_setting_is_read_from_the_environment() -> None:
     given = {"HOST": "::1", "PORT": "1", "BUNDLE": "b", "MAX_MENTIONS": "2", "MAX_BYTES": "3", "THREADS": "4"}
+    given |= {"STATE": "s", "LABEL_STUDIO_USER": "u", "LABEL_STUDIO_PASSWORD": "p"}
     assert {name.lower() for name in given} == set(Settings.model_fields)
     shown = subprocess.run(
         [sys.executable, "-c", "from serving.settings import Settings; print(*Settings.read().model_dump().values())"],
@@ -43,4 +44,17 @@ def test_every_setting_is_read_from_the_environment() -> None:
         text=True,
         check=True,
     )
-    assert shown.stdout.split() == list(given.values())
+    assert shown.stdout.split() == [*list(given.values())[:-1], "*" * 10]  # a password is not shown
+
+
+@pytest.mark.parametrize("given", [{"label_studio_user": "u"}, {"label_studio_password": "a secret"}])
+def test_a_user_without_a_password_or_the_reverse_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="TYMPAN_LABEL_STUDIO_PASSWORD") as refused:
+        Settings.read(**given)
+    assert "a secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("user", "password"), [("a:b", "p"), ("à", "p"), ("u", "clé")])
+def test_a_user_or_password_that_http_cannot_carry_is_refused(user: str, password: str) -> None:
+    with pytest.raises(SettingsError, match="TYMPAN_LABEL_STUDIO"):
+        Settings.read(label_studio_user=user, label_studio_password=password)
