@@ -41,7 +41,9 @@ class TimedTagger(Tagger):
 @app.command()
 def main(
     count: Annotated[int, typer.Option(help="How many mentions.", min=1)] = 5_000,
-    bundle: Annotated[Path, typer.Option(help="The model that suggests.", show_default="the one that ships")] = PRETRAINED,
+    bundle: Annotated[
+        Path, typer.Option(help="The model that suggests.", show_default="the one that ships")
+    ] = PRETRAINED,
     url: Annotated[str | None, typer.Option(help="The server.", envvar="LABEL_STUDIO_URL")] = None,
     markdown: MarkdownOption = None,
 ) -> None:

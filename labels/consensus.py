@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labels.extra import library
-from labels.record import TagLists
+from labels.schema import TagLists
 from model.taxonomy import Group, Taxonomy
 
 Cells = npt.NDArray[np.bool_]

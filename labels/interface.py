@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from labels.record import TagLists
+from labels.schema import TagLists
 from model.taxonomy import Group, Tag, Taxonomy
 
 NONE = "(none)"

@@ -71,7 +71,8 @@ class Mirror:
     def _read(self) -> None:
         whole, end, cut = self._path.read_bytes().rpartition(b"\n")
         try:
-            owner, *lines = [json.loads(line) for line in whole.split(b"\n")] if whole else [self._owner]
+            lines: list[dict[str, Any]] = [json.loads(line) for line in whole.split(b"\n")] if whole else [self._owner]
+            owner = lines.pop(0)
         except ValueError as error:
             raise DatasetError(str(self._path), "is no copy of a project", "Choose another folder") from error
         if owner != self._owner:

@@ -10,7 +10,8 @@ from pathlib import Path
 from labels.consensus import Consensus, consensus
 from labels.interface import from_result
 from labels.mirror import Entry, Mirror
-from labels.record import Record, TagLists
+from labels.record import Record
+from labels.schema import TagLists
 from labels.studio import FETCHED, Annotation, Project, Studio, batches
 from labels.task import KEY, ROUND, to_record
 from model.errors import TympanError

@@ -20,7 +20,7 @@ from labels.extra import library
 if TYPE_CHECKING:
     import httpx
 
-URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"  # noqa: S105  names of variables
+URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"
 """The environment's variables of the server's address and of a user's token, as Label Studio's own tools have them."""
 LOCAL = "http://127.0.0.1:8080"
 LISTED = 1000

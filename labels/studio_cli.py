@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +25,8 @@ app = typer.Typer()
 
 ProjectArgument = Annotated[str, typer.Argument(help="The project's title or number.", metavar="PROJECT")]
 UrlOption = Annotated[
-    str | None, typer.Option(help="The server's address.", envvar="LABEL_STUDIO_URL", show_default="that of localhost:8080")
+    str | None,
+    typer.Option(help="The server's address.", envvar="LABEL_STUDIO_URL", show_default="http://127.0.0.1:8080"),
 ]
 TaxonomyOption = Annotated[Path, typer.Option(help="The tag set, a TOML file.", show_default="the one that ships")]
 BundleOption = Annotated[
@@ -69,7 +71,9 @@ def push(
     project: ProjectArgument,
     file: Annotated[Path, typer.Argument(help="Mentions: whatever `tympan tag` reads.", metavar="FILE")],
     bundle: BundleOption = PRETRAINED,
-    text_column: Annotated[str | None, typer.Option(help="The column of the text; found by its name if absent.")] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column of the text; found by its name if absent.")
+    ] = None,
     watchlist: Annotated[Path | None, typer.Option(help="A TOML file of the organisations to tell apart.")] = None,
     target: Annotated[str | None, typer.Option(help="The organisation that labels are towards.")] = None,
     source: Annotated[
@@ -96,9 +100,8 @@ def push(
         found = _fitting(studio, project, (tagger := Tagger.load(bundle)).taxonomy)
         with _progress() as progress:
             task = progress.add_task("Sending", total=total)
-            sent = send(
-                studio, found, rows, tagger, watchlist=organisations, each=lambda done: progress.update(task, completed=done)
-            )
+            each = partial(progress.update, task)
+            sent = send(studio, found, rows, tagger, watchlist=organisations, each=lambda done: each(completed=done))
         studio.configure(found, model_version=tagger.bundle.version)
     typer.echo(f"{sent.new:,} sent, {sent.present:,} already there, {sent.refused:,} refused")
     for reason, count in sent.reasons.most_common():
@@ -180,7 +183,9 @@ def _fitting(studio: Studio, name: str, taxonomy: Taxonomy) -> Project:
     project = studio.project(name)
     if problems := fits(project.schema, taxonomy):
         raise StudioError(
-            f"project {project.title!r}", f"does not fit {taxonomy.id}: {'; '.join(problems)}", "Give its own --taxonomy"
+            f"project {project.title!r}",
+            f"does not fit {taxonomy.id}: {'; '.join(problems)}",
+            "Give its own --taxonomy",
         )
     return project
 

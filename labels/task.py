@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labels.record import Record, TagLists
+from labels.record import Record
+from labels.schema import TagLists
 from model.mention import Mention
 from model.watchlist import Organisation, Watchlist, considered
 

@@ -1,7 +1,8 @@
 """A folder that keeps every version of a dataset: what was learnt from and tested on stays known, and comparable.
 
-    DATASET/versions/0001-9f2c…/   a dataset, as `labels/dataset.py` writes it
-    DATASET/latest                 the name of the newest, replaced atomically
+DATASET/
+  versions/0001-9f2c…/   a dataset, as `labels/dataset.py` writes it
+  latest                 the name of the newest, replaced atomically
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Body, FastAPI, Header, Request
 from fastapi_offline import FastAPIOffline
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from model.decode import thresholds_of
@@ -91,8 +92,8 @@ async def tag(
     service: Served,
     request: Request,
     timeout_ms: Annotated[
-        int | SkipJsonSchema[None],
-        Header(alias="X-Request-Timeout-Ms", ge=1, le=600_000, description="Milliseconds to answer in, else 504."),
+        Annotated[int, Field(ge=1, le=600_000)] | SkipJsonSchema[None],
+        Header(alias="X-Request-Timeout-Ms", description="Milliseconds to answer in, else 504."),
     ] = None,
 ) -> TagAnswer:
     """Give every mention its intents and topics, with their probabilities.

@@ -38,7 +38,7 @@ WORDS: Mapping[str, Sequence[str]] = {
 _HIGH, _LOW = 8.0, -4.0  # a word alone lifts a tag from logit -4 to 4: from a probability of 0.018 to 0.982
 _ELSEWHERE = -8.0  # [OTHER] takes such a word back: the trouble is somebody else's
 
-_TAXONOMY = """
+TINY = """
 name = "tiny"
 version = "1.0"
 [groups.intent]
@@ -70,7 +70,7 @@ kind = "exclusive"
 
 def tiny_taxonomy(*, exclusive: bool = False) -> Taxonomy:
     """Intents and nested topics; with `exclusive` also a nested group of which each text gets one branch."""
-    return Taxonomy.parse(_TAXONOMY + (_EXCLUSIVE if exclusive else ""))
+    return Taxonomy.parse(TINY + (_EXCLUSIVE if exclusive else ""))
 
 
 def keyword_bundle(

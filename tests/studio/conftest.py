@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.bundles import tiny_taxonomy
+from tests.bundles import TINY, tiny_taxonomy
 from tests.studio.server import Labeller, Server
 from tympan import app
-
-TOML = Path(__file__).parents[1] / "bundles.py"
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +52,7 @@ def tympan(server: Server, bundle: Path, taxonomy: Path, monkeypatch: pytest.Mon
 @pytest.fixture(scope="session")
 def taxonomy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny tag set as a file."""
-    from tests.bundles import _TAXONOMY
-
     path = tmp_path_factory.mktemp("taxonomy") / "tiny.toml"
-    path.write_text(_TAXONOMY, encoding="utf-8")
+    path.write_text(TINY, encoding="utf-8")
     assert tiny_taxonomy().id == "tiny@1.0"
     return path

@@ -105,7 +105,9 @@ class Labeller:
     def view(self, project: int, title: str) -> list[str]:
         """The texts that a saved view shows."""
         found = next(view for view in self._get("/api/dm/views", project=project) if view["data"]["title"] == title)
-        return sorted(task["data"]["text"] for task in self._get("/api/tasks", view=found["id"], page_size=1000)["tasks"])
+        return sorted(
+            task["data"]["text"] for task in self._get("/api/tasks", view=found["id"], page_size=1000)["tasks"]
+        )
 
     def _get(self, path: str, **params: object) -> Any:
         answer = self._client.get(path, params={key: str(value) for key, value in params.items()})

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import Result
 
 from labels.errors import StudioError
-from labels.interface import to_result
+from labels.interface import configuration, to_result
 from labels.pull import pull
 from labels.push import BLOCK, Given, push
 from labels.record import Record
@@ -58,10 +58,8 @@ def _push_with_a_kill(frail: Server, tagger: Tagger) -> None:
             threading.Timer(0.15, frail.kill).start()
 
     with Studio(url=frail.url, token=frail.token) as studio:
-        from labels.interface import configuration
-
         project = studio.create("frail", configuration(tagger.taxonomy), description="", version="v")
-        with pytest.raises(StudioError, match="cannot be reached|did not answer"):
+        with pytest.raises(StudioError, match=r"cannot be reached|did not answer"):
             push(studio, project, rows(), tagger, each=each)
     frail.start()
     with Studio(url=frail.url, token=frail.token) as studio:
@@ -84,12 +82,14 @@ def _pull_with_a_kill(frail: Server, folder: Path) -> None:
         extra = [
             {
                 "data": {"mention": f"more {n}", "text": f"merci numéro {n}"},
-                "annotations": [{"completed_by": 1, "result": to_result({"intent": ("praise",), "topic": ()}, taxonomy)}],
+                "annotations": [
+                    {"completed_by": 1, "result": to_result({"intent": ("praise",), "topic": ()}, taxonomy)}
+                ],
             }
             for n in range(2 * FETCHED)
         ]
         studio.add(project, extra)
-        with pytest.raises(StudioError, match="cannot be reached|did not answer"):
+        with pytest.raises(StudioError, match=r"cannot be reached|did not answer"):
             pull(studio, project, folder, taxonomy, each=each)
     frail.start()
     with Studio(url=frail.url, token=frail.token) as studio:
@@ -101,9 +101,7 @@ def _pull_with_a_kill(frail: Server, folder: Path) -> None:
     assert all(isinstance(record, Record) for record in pulled.records())
 
 
-def test_a_copy_of_another_project_is_refused(
-    tympan: Callable[..., Result], server: Server, tmp_path: Path
-) -> None:
+def test_a_copy_of_another_project_is_refused(tympan: Callable[..., Result], server: Server, tmp_path: Path) -> None:
     for title in ("one of two", "two of two"):
         assert tympan("init", title).exit_code == 0
     folder = tmp_path / "dataset"

@@ -10,9 +10,10 @@ import pytest
 from typer.testing import Result
 
 from labels.dataset import load
-from labels.interface import to_result
+from labels.interface import configuration, to_result
 from labels.record import Record
 from labels.settle import VIEW
+from labels.studio import Studio
 from labels.versions import versions
 from tests.bundles import tiny_taxonomy
 from tests.studio.server import Labeller, Server
@@ -53,8 +54,6 @@ def records(folder: Path) -> dict[str, Record]:
 
 
 def numbered(server: Server, title: str) -> int:
-    from labels.studio import Studio
-
     with Studio(url=server.url, token=server.token) as studio:
         return studio.project(title).id
 
@@ -174,9 +173,6 @@ def test_illegal_answers_are_reported_and_neither_kept_nor_dropped_in_silence(
 def test_a_page_with_other_tags_is_refused_in_one_line(
     tympan: Tympan, server: Server, project: str, mentions: Path, tmp_path: Path
 ) -> None:
-    from labels.interface import configuration
-    from labels.studio import Studio
-
     with Studio(url=server.url, token=server.token) as studio:
         found = studio.project(project)
         studio.configure(found, label_config=configuration(TAGS).replace('alias="churn"', 'alias="goodbye"'))

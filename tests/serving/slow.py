@@ -1,0 +1,32 @@
+"""A tagger that computes when a test lets it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from model.decode import Floats
+from model.tagger import Tagger
+
+
+class SlowTagger(Tagger):
+    """A tagger that computes a text when the test lets it, and keeps the order in which it did."""
+
+    def prepare_test(self) -> None:
+        self.allowed = threading.Semaphore(0)
+        self.started = threading.Semaphore(0)
+        self.order: list[int] = []
+        self.poison = -1
+
+    def output(self, ids: Sequence[int]) -> Floats:
+        self.started.release()
+        self.allowed.acquire()
+        self.order.append(len(ids))
+        if self.poison == -2:
+            raise SystemExit
+        if len(ids) == self.poison:
+            raise RuntimeError("a fault of the network")
+        return super().output(ids)
+
+    def allow(self, texts: int) -> None:
+        self.allowed.release(texts)
