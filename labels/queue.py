@@ -52,17 +52,22 @@ def choose(
     *,
     budget: int,
     counts: Sequence[int] | None = None,
+    groups: Sequence[slice] | None = None,
     seed: int = 0,
 ) -> list[Pick]:
     """The `budget` texts that are most worth labelling, the most doubtful first; all if there are no more.
 
     `probabilities` (texts, labels) are calibrated, `bars` (texts, labels) are what each must reach for its tag to be
     given, and texts are alike whose `vectors` (texts, any width) are close. Each language has its share of the places,
-    and at least one while there are enough; `counts` (texts) is how many texts each stands for already.
+    and at least one while there are enough; `counts` (texts) is how many texts each stands for already. A tag is rare
+    among those of its group, the columns of one of `groups` (None: all are one).
     """
     doubts = doubt(probabilities, bars)
     # A probability is expected cases: of a rare tag every one counts for more.
-    weighted = doubts / np.sqrt(1 + probabilities.sum(axis=0))
+    cases = 1 + probabilities.sum(axis=0)
+    for columns in groups or [slice(None)]:  # else a group of many rare tags would crowd the others out
+        cases[columns] /= cases[columns].mean()
+    weighted = doubts / np.sqrt(cases)
     scores, labels = weighted.max(axis=1), weighted.argmax(axis=1)
     found = [
         Pick(int(text), int(labels[text]), float(doubts[text, labels[text]]), alike)

@@ -129,6 +129,7 @@ def _chosen(mentions: _Mentions, tagger: Tagger, *, budget: int, seed: int) -> l
         log_odds(probabilities),
         budget=budget,
         counts=[len(family) for family in same],
+        groups=list(tagger.taxonomy.slices.values()),
         seed=seed,
     )
     return [(same[pick.text][0], _reason(pick, probabilities, tagger.taxonomy)) for pick in picks]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from labels.pull import Pulled
     from labels.push import Given
     from labels.studio import Project, Studio
+    from serving.tables import Row
 
 app = typer.Typer()
 
@@ -75,7 +76,9 @@ def push(
         str | None, typer.Option(help="The column of the text; found by its name if absent.")
     ] = None,
     watchlist: Annotated[Path | None, typer.Option(help="A TOML file of the organisations to tell apart.")] = None,
-    target: Annotated[str | None, typer.Option(help="The organisation that labels are towards.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The organisation that labels are towards.", show_default="its column, or none")
+    ] = None,
     source: Annotated[
         str | None, typer.Option(help="What labellers see as the source.", show_default="its column, or the file")
     ] = None,
@@ -195,13 +198,16 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
     from labels.push import Given
     from model.language import detect
     from model.mention import Mention, prepare, wording
-    from serving.exports import DATE_COLUMNS, SOURCE_COLUMNS, column_called
+    from serving.exports import DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS, column_called
     from serving.exports import text_column as find_column
     from serving.tables import open_table
 
     table = open_table(file)
     column = find_column(table, text_column)
-    dates, sources = column_called(table, DATE_COLUMNS), column_called(table, SOURCE_COLUMNS)
+    dates, sources, targets = (column_called(table, names) for names in (DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS))
+
+    def cell(row: Row, name: str | None) -> str | None:
+        return (row.cells.get(name) if name else None) or None
 
     def rows() -> Iterator[Given]:
         for number, row in enumerate((row for row in table.rows() if not row.blank), start=1):
@@ -210,9 +216,9 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
                 continue
             text = row.cells.get(column, "")
             lang = detect(wording(prepare(text)))
-            date = row.cells.get(dates, "") if dates else ""
-            origin = source or (row.cells.get(sources, "") if sources else "") or file.name
-            yield Given(Mention(str(number), text, lang=lang, created_at=date or None, target=target), source=origin)
+            towards = target or cell(row, targets)
+            mention = Mention(str(number), text, lang=lang, created_at=cell(row, dates), target=towards)
+            yield Given(mention, source=source or cell(row, sources) or file.name)
 
     return table.count, rows()
 

@@ -56,6 +56,16 @@ def test_every_language_is_there_with_its_share() -> None:
     assert Counter(languages[pick.text] for pick in picks) == {"fr": 13, "it": 6, "en": 1}
 
 
+def test_a_group_of_many_rare_tags_does_not_crowd_out_another_group() -> None:
+    chance = np.random.default_rng(0)
+    frequent, rare = chance.beta(1, 1, (400, 2)), chance.beta(0.1, 3, (400, 20))
+    probabilities = np.concatenate([frequent, rare], axis=1)
+    wanted, known = np.full(probabilities.shape, 0.5), ["fr"] * 400
+    groups = [slice(0, 2), slice(2, 22)]
+    picks = choose(probabilities, wanted, known, log_odds(probabilities), budget=40, groups=groups)
+    assert sum(pick.label < 2 for pick in picks) >= 10
+
+
 def test_texts_that_a_model_is_unsure_of_come_before_those_it_is_sure_of() -> None:
     probabilities = np.full((300, 3), 0.02)
     unsure = np.arange(0, 300, 10)

@@ -86,6 +86,19 @@ def test_rows_that_cannot_be_labelled_are_counted_with_their_reason_and_lose_no_
     assert "text: is longer than 20,000 characters" in result.output
 
 
+def test_a_file_may_say_target_source_and_date_of_each_mention(
+    tympan: Tympan, server: Server, project: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "mentions.csv"
+    file.write_text("text;Date;Source;target\npanne;2026-03-01;Forum;Acme\nmerci;;;\n", encoding="utf-8")
+    assert tympan("push", project, file).exit_code == 0
+    with Studio(url=server.url, token=server.token) as studio:
+        told = {state.data["text"]: state.data for state in studio.states(studio.project(project))}
+    assert told["panne"]["about"] == "→ Acme · Forum · 2026-03-01"
+    assert told["panne"]["target"] == "Acme"
+    assert told["merci"]["about"] == "mentions.csv"
+
+
 def test_what_two_people_answer_becomes_records_and_ties_go_back_for_a_third_reading(
     tympan: Tympan, server: Server, first: Labeller, second: Labeller, project: str, mentions: Path, tmp_path: Path
 ) -> None:
