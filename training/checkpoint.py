@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.average import Average
 from training.network import Network
 
 
@@ -29,14 +30,20 @@ def trained(network: Network) -> dict[str, Tensor]:
 
 
 class Checkpoint:
-    """The folder from which a killed run goes on: weights, the optimiser's moments and the state, no pickle."""
+    """The folder a killed run goes on from: weights, their mean, the optimiser's moments and the state, no pickle."""
 
     def __init__(
-        self, folder: Path, network: Network, optimiser: torch.optim.Optimizer, identity: dict[str, object]
+        self,
+        folder: Path,
+        network: Network,
+        optimiser: torch.optim.Optimizer,
+        average: Average,
+        identity: dict[str, object],
     ) -> None:
         self._folder = folder
         self._network = network
         self._optimiser = optimiser
+        self._average = average
         self._identity = identity
 
     def save(self, state: State, best: dict[str, Tensor]) -> None:
@@ -44,6 +51,7 @@ class Checkpoint:
         self._folder.mkdir(parents=True, exist_ok=True)
         names = {id(value): name for name, value in self._network.named_parameters()}
         tensors = {f"weights/{name}": value for name, value in trained(self._network).items()}
+        tensors |= {f"average/{name}": value for name, value in self._average.values.items()}
         for parameter, values in self._optimiser.state.items():
             for key, value in values.items():
                 tensors[f"optimiser/{names[id(parameter)]}/{key}"] = value
@@ -51,7 +59,10 @@ class Checkpoint:
         self._write(tensors, last)
         self._write(best, f"best-{state.best_epoch}.safetensors")
         draft = self._folder / "state.draft"
-        draft.write_text(json.dumps({"state": asdict(state), "identity": self._identity}), encoding="utf-8")
+        draft.write_text(
+            json.dumps({"state": asdict(state), "steps": self._average.taken, "identity": self._identity}),
+            encoding="utf-8",
+        )
         draft.replace(self._folder / "state.json")
         for file in self._folder.glob("*.safetensors"):
             if file.name not in (last, f"best-{state.best_epoch}.safetensors"):
@@ -67,6 +78,7 @@ class Checkpoint:
             shutil.rmtree(self._folder)
             return State()
         state = State(**kept["state"])
+        self._average.taken = kept["steps"]
         tensors = load_file(self._folder / f"epoch-{state.epoch}.safetensors")
         parameters = dict(self._network.named_parameters())
         with torch.no_grad():
@@ -74,6 +86,8 @@ class Checkpoint:
                 kind, _, rest = name.partition("/")
                 if kind == "weights":
                     parameters[rest].copy_(value)
+                elif kind == "average":
+                    self._average.values[rest].copy_(value)
                 else:
                     path, _, key = rest.rpartition("/")
                     self._optimiser.state[parameters[path]][key] = value

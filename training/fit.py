@@ -1,4 +1,8 @@
-"""Fine-tuning: one network, one dataset, seeded, resumable after a kill."""
+"""Fine-tuning: one network, one dataset, seeded, resumable after a kill.
+
+What is validated and kept is the running mean of the weights, not the last ones, which swing with the last batches
+(Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
+from training.average import Average
 from training.checkpoint import Checkpoint, State, trained
 from training.errors import TrainingError
 from training.evaluate import summary
@@ -25,7 +30,8 @@ from training.network import Network
 class Settings:
     """How to train. Rates are per step of AdamW; `layer_decay` multiplies the rate once for every layer further down.
 
-    `patience` is the number of epochs without a better validation macro-F1 after which training stops.
+    `patience` is the number of epochs without a better validation macro-F1 after which training stops. `averaging` is
+    the number of epochs over which the running mean of the weights looks back: an older step counts for e times less.
     """
 
     epochs: int = 8
@@ -39,6 +45,7 @@ class Settings:
     train_embeddings: bool = False
     max_length: int = 128
     patience: int = 3
+    averaging: float = 0.5
     seed: int = 0
 
 
@@ -63,7 +70,8 @@ def fit(
     groups = _parameter_groups(network, settings)
     optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
     steps = math.ceil(len(train) / settings.batch_size)
-    checkpoint = Checkpoint(folder, network, optimiser, {**asdict(settings), "run": run}) if folder else None
+    average = Average(network, settings.averaging * steps)
+    checkpoint = Checkpoint(folder, network, optimiser, average, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()
     best = checkpoint.best(state) if checkpoint and state.epoch else trained(network)
     factor = _warm_up_and_decay(steps * settings.epochs, settings)
@@ -73,12 +81,14 @@ def fit(
         while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
             losses = []
             for loss in _epoch(network, train, optimiser, schedule, settings, state.epoch):
+                average.update()
                 losses.append(loss)
                 progress.update(task, advance=1, figures=f"loss {np.mean(losses[-50:]):.3f}")
-            score = macro_f1(network, validation, settings.batch_size)
-            state.epoch += 1
-            if score > state.best_score:
-                state.best_score, state.best_epoch, best = score, state.epoch, trained(network)
+            with average.in_place():
+                score = macro_f1(network, validation, settings.batch_size)
+                state.epoch += 1
+                if score > state.best_score:
+                    state.best_score, state.best_epoch, best = score, state.epoch, trained(network)
             figures = f"epoch {state.epoch}: loss {np.mean(losses):.3f}, validation macro-F1 {100 * score:.1f}"
             progress.console.print(figures, style="dim")
             if checkpoint:
