@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, Settings] = {
     "xlmt-it": _TWEETS,
     "xlmt-en": _TWEETS,
     "minibar": Settings(learning_rate=1e-4, head_rate=1e-3, epochs=3, batch_size=16, max_length=96),
-    "banking77": Settings(learning_rate=2e-4, head_rate=5e-3, epochs=6, batch_size=16, max_length=48),
+    "banking77": Settings(learning_rate=2e-4, head_rate=5e-3, epochs=5, batch_size=32, max_length=48),
 }
 VALIDATION = 0.1
 """Share of the training records that becomes the validation side where the data set has none."""
