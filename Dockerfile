@@ -13,9 +13,9 @@ RUN /opt/tympan/bin/pip install --no-cache-dir --disable-pip-version-check -c co
 
 FROM ${BASE}
 COPY --from=build /opt/tympan /opt/tympan
-RUN useradd --system --uid 10001 --no-create-home tympan
+RUN useradd --system --uid 10001 --no-create-home tympan && install -d -o tympan -m 700 /keys
 USER tympan
-ENV PATH=/opt/tympan/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1
+ENV PATH=/opt/tympan/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 TYMPAN_KEYS=/keys/keys.json
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/ready', timeout=2)"]

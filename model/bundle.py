@@ -109,6 +109,15 @@ class Bundle:
                 raise BundleError(str(path / name), "is missing", "Copy the bundle again, whole")
             if _sha256(path / name) != manifest["files"].get(name):
                 raise BundleError(str(path / name), "was altered since it was written", "Copy the bundle again, whole")
+        return cls._of(path, manifest)
+
+    @classmethod
+    def described(cls, path: str | Path) -> Bundle:
+        """A bundle as its manifest describes it; its other files may be missing or altered, which `read` would tell."""
+        return cls._of(Path(path), _manifest(Path(path)))
+
+    @classmethod
+    def _of(cls, path: Path, manifest: Mapping[str, Any]) -> Bundle:
         try:
             return cls(
                 path=path,

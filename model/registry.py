@@ -51,7 +51,7 @@ class Registry:
     def champion(self) -> str | None:
         """The version in use, or None."""
         try:
-            return (self.path / "champion").read_text(encoding="utf-8").strip() or None
+            return (self.path / "champion").read_text(encoding="utf-8", errors="replace").strip() or None
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -64,13 +64,19 @@ class Registry:
         draft.replace(self.path / "champion")
         self._record("promote", version, previous=previous, who=who, why=why)
 
-    def rollback(self, *, who: str, why: str) -> str:
-        """Point to the version that the present one replaced; RegistryError if there is none."""
+    def previous(self) -> str:
+        """The version that the present one replaced; RegistryError if there is none."""
+        champion = self.champion()
         for event in reversed(self.history()):
-            if event["event"] == "promote" and event["version"] == self.champion() and event["previous"]:
-                self.promote(event["previous"], who=who, why=why)
+            if event["event"] == "promote" and event["version"] == champion and event["previous"]:
                 return str(event["previous"])
         raise RegistryError(str(self.path), "has no earlier version to go back to")
+
+    def rollback(self, *, who: str, why: str) -> str:
+        """Point to the version that the present one replaced; RegistryError if there is none."""
+        version = self.previous()
+        self.promote(version, who=who, why=why)
+        return version
 
     def history(self) -> list[dict[str, Any]]:
         """Every event, the oldest first."""

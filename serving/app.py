@@ -13,14 +13,14 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from model.decode import thresholds_of
-from model.mention import MAX_CHARACTERS, Mention
+from model.mention import MAX_CHARACTERS
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
-from serving import examples, label_studio, problems
-from serving.batching import Line
+from serving import admission, examples, headers, kserve, label_studio, models, problems, tei, tracing, watch
+from serving.admission import Calling, KeyRoute
 from serving.body import JsonRoute
 from serving.errors import NotReadyError, RequestTooLargeError
-from serving.journal import Journal
+from serving.keys import Scope
 from serving.schemas import (
     ErrorCode,
     FailedItem,
@@ -35,6 +35,7 @@ from serving.schemas import (
 )
 from serving.service import Served, Service
 from serving.settings import Settings, version
+from serving.succession import Succession, following
 
 _TITLES: dict[ErrorCode, str] = {
     "text_empty": "The text is empty",
@@ -45,8 +46,20 @@ _TITLES: dict[ErrorCode, str] = {
 }
 
 
-tagging = APIRouter(prefix="/v1", route_class=JsonRoute, tags=["tagging"])
-reading = APIRouter(prefix="/v1", tags=["model"])
+class TaggingRoute(KeyRoute, JsonRoute):
+    """A route that takes mentions."""
+
+    scope = Scope.TAG
+
+
+class ReadingRoute(KeyRoute):
+    """A route that only tells."""
+
+    scope = Scope.TAG
+
+
+tagging = APIRouter(prefix="/v1", route_class=TaggingRoute, tags=["tagging"])
+reading = APIRouter(prefix="/v1", route_class=ReadingRoute, tags=["model"])
 watching = APIRouter(tags=["operation"])
 
 
@@ -58,25 +71,32 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
         summary="Tags what people say about an organisation with what they intend and what it is about.",
         description=f"A call takes at most {settings.max_mentions:,} mentions and {settings.max_bytes:,} bytes.",
         lifespan=_lifespan,
+        telemetry=tracing.telemetry(),
     )
-    line = Line(tagger, room=settings.queue_tokens, remembered=settings.cached_texts)
-    app.state.service = Service(tagger, line, settings, tagger.bundle.version, Journal(settings.state))
+    app.state.service = Service.of(tagger, settings)
+    app.state.succession = Succession.of(app.state)
     app.state.settings = settings
     app.state.ready = False
-    for router in (tagging, reading, watching, label_studio.calls, label_studio.probes):
+    for router in (tagging, reading, watching, watch.scraped, label_studio.calls, label_studio.probes):
+        app.include_router(router)
+    for router in (models.reading, models.changing, tei.calls, kserve.calls, kserve.reading, kserve.probes):
         app.include_router(router)
     problems.install(app)
+    admission.install(app, settings)
+    headers.install(app, origins=settings.origins)
+    watch.install(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    line: Line = app.state.service.line
-    await line.tag([Mention("warm-up", "Bonjour, ciao, hello")])  # the first call is slow
-    app.state.ready = True
-    yield
-    app.state.ready = False
-    await to_thread.run_sync(line.close)
+    state = app.state
+    await state.service.warm()
+    state.ready = True
+    async with following(state.succession):
+        yield
+    state.ready = False
+    await to_thread.run_sync(state.service.line.close)
 
 
 @tagging.post(
@@ -84,13 +104,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     summary="Tag mentions",
     responses={
         200: {"content": {"application/json": {"examples": examples.ANSWERS}}},
-        **problems.documented(413, 415, 422, 429, 503, 504),
+        **problems.documented(401, 403, 413, 415, 422, 429, 503, 504),
     },
 )
 async def tag(
     asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUESTS)],
     service: Served,
-    request: Request,
+    caller: Calling,
     timeout_ms: Annotated[
         Annotated[int, Field(ge=1, le=600_000)] | SkipJsonSchema[None],
         Header(alias="X-Request-Timeout-Ms", description="Milliseconds to answer in, else 504."),
@@ -108,6 +128,7 @@ async def tag(
     if len(asked.mentions) > service.settings.max_mentions:
         limit = f"{service.settings.max_mentions:,}"
         raise RequestTooLargeError("mentions", f"are more than {limit}", "Send them in several calls")
+    caller.count(len(asked.mentions))
     watchlist = Watchlist.from_dicts(organisation.model_dump() for organisation in asked.watchlist)
     first = {item.id: place for place, item in reversed(list(enumerate(asked.mentions)))}
     places = sorted(first.values())
@@ -115,7 +136,7 @@ async def tag(
         [asked.mentions[place].to_mention() for place in places],
         watchlist=watchlist,
         min_score=asked.min_score,
-        caller=request.client.host if request.client else "",
+        caller=caller.name,
         seconds=(timeout_ms or service.settings.timeout_ms) / 1000,
     )
     tagged = dict(zip(places, found, strict=True))
@@ -126,13 +147,13 @@ async def tag(
     return TagAnswer(model=service.model, taxonomy=service.tagger.taxonomy.id, results=results)
 
 
-@reading.get("/taxonomy", summary="The tags that can be given", responses=problems.documented())
+@reading.get("/taxonomy", summary="The tags that can be given", responses=problems.documented(401, 403, 429))
 async def taxonomy(service: Served) -> TaxonomyAnswer:
     """Every group and tag of the model that is served, with titles and descriptions in several languages."""
     return TaxonomyAnswer.of(service.tagger.taxonomy)
 
 
-@reading.get("/model", summary="The model that is served", responses=problems.documented())
+@reading.get("/model", summary="The model that is served", responses=problems.documented(401, 403, 429))
 async def model(service: Served) -> ModelAnswer:
     """Its version, its thresholds, what was measured on it and what it was made from."""
     bundle = service.tagger.bundle

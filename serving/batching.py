@@ -24,7 +24,9 @@ from model.decode import Floats
 from model.mention import Mention
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
+from serving.call import note
 from serving.errors import BusyError, DeadlineError, NotReadyError
+from serving.metrics import Metrics
 from serving.ticket import Ticket
 
 
@@ -34,9 +36,12 @@ class Line:
     Safe to use from one event loop; the workers are threads, one for each of the tagger's.
     """
 
-    def __init__(self, tagger: Tagger, *, room: int = 200_000, remembered: int = 50_000) -> None:
+    def __init__(
+        self, tagger: Tagger, *, room: int = 200_000, remembered: int = 50_000, metrics: Metrics | None = None
+    ) -> None:
         self._tagger = tagger
         self._room = room
+        self._metrics = metrics or Metrics()
         self._known: LRUCache[str, Floats] = LRUCache(remembered)
         self._lock = threading.Condition()
         self._turns: deque[str] = deque()
@@ -65,13 +70,20 @@ class Line:
         are not computed within `seconds`, NotReadyError if the line is closed or its workers died. Cancelled, it
         gives its place up.
         """
-        plans = await to_thread.run_sync(self._tagger.plan, mentions, watchlist)
+        note(mentions=len(mentions))
+        with self._metrics.timed("prepare"):
+            plans = await to_thread.run_sync(self._tagger.plan, mentions, watchlist)
         found, failed = await self._probabilities(plans.texts, caller, seconds)
-        return await to_thread.run_sync(partial(self._tagger.results, plans, found, min_score, failed=failed))
+        with self._metrics.timed("decode"):
+            results = await to_thread.run_sync(partial(self._tagger.results, plans, found, min_score, failed=failed))
+        self._metrics.tagged(results, self._tagger.bundle.languages)
+        return results
 
     async def suggest(self, tasks: Sequence[Mapping[str, Any]], *, caller: str = "") -> list[dict[str, Any]]:
         """As `labels.suggestion.suggest`, with the errors of `tag`."""
-        texts = await to_thread.run_sync(readable, tasks)
+        note(mentions=len(tasks))
+        with self._metrics.timed("prepare"):
+            texts = await to_thread.run_sync(readable, tasks)
         distinct = tuple(dict.fromkeys(filter(None, texts)))
         found, failed = await self._probabilities(distinct, caller, None)
         rows = dict(zip(distinct, found, strict=True))
@@ -103,9 +115,11 @@ class Line:
         """Prepared texts → probabilities (texts, labels), and those that could not be computed."""
         rows = {text: row for text in texts if (row := self._known.get(text)) is not None}
         missing = [text for text in texts if text not in rows]
+        self._metrics.remembered(len(rows), len(missing))
         failed: frozenset[str] = frozenset()
         if missing:
-            windows = await to_thread.run_sync(self._tagger.encode, missing)
+            with self._metrics.timed("tokenise"):
+                windows = await to_thread.run_sync(self._tagger.encode, missing)
             ticket = Ticket(windows, len(self._tagger.taxonomy.labels))
             await self._computed_in_time(ticket, caller, seconds)
             found = np.zeros((len(missing), ticket.logits.shape[1]), dtype=np.float32)
@@ -135,6 +149,7 @@ class Line:
             if self._waiting and self._waiting + ticket.waiting > self._room:
                 raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
             self._waiting += ticket.waiting
+            self._metrics.entered(ticket.waiting, len(ticket.windows))
             if caller not in self._tickets:
                 self._tickets[caller] = deque()
                 self._turns.append(caller)
@@ -178,6 +193,8 @@ class Line:
         before = ticket.waiting
         at = ticket.take()
         self._waiting -= before - ticket.waiting
+        if not at:
+            self._metrics.waited(time.perf_counter() - ticket.made)
         return at
 
     def _work(self) -> None:
@@ -194,9 +211,11 @@ class Line:
             ticket.logits[at] = self._tagger.output(window.ids)
         except Exception:  # whatever it is, this text fails and no other
             ticket.failed.add(window.text)
+        spent = time.perf_counter() - started
+        self._metrics.computed(len(window.ids), spent)
         with self._lock:
             self._computed += len(window.ids)
-            self._spent += time.perf_counter() - started
+            self._spent += spent
             ticket.count()
 
     def _give_up(self, held: Ticket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import FIRST_COMPLETED, ensure_future, wait
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Any
 
 from anyio import move_on_after
@@ -38,7 +39,9 @@ class JsonRoute(APIRoute):
             async def again() -> Message:
                 return {"type": "http.request", "body": body, "more_body": False}
 
-            return await _unless_gone(request, handle(Request(request.scope, again)))
+            with ExitStack() as held:  # what the answer is made with, until it is made
+                request.state.held = held
+                return await _unless_gone(request, handle(Request(request.scope, again)))
 
         return limited
 

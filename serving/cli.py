@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.keys_cli import app as keys_verbs
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from serving.tables import Table
 
 app = typer.Typer()
+app.add_typer(keys_verbs, name="keys")
 
 BundleOption = Annotated[
     Path | None,
@@ -47,6 +50,9 @@ def serve(
     TYMPAN_MAX_MENTIONS and TYMPAN_MAX_BYTES for the limits of one call. As a model of Label Studio (/label-studio) it
     asks for TYMPAN_LABEL_STUDIO_USER and TYMPAN_LABEL_STUDIO_PASSWORD if they are set, and keeps events in the folder
     TYMPAN_STATE.
+
+    TYMPAN_KEYS names the file of the keys that callers need (tympan keys --help). Without it, none is asked for, and
+    an address that others than this machine can reach is refused unless TYMPAN_KEYS_OFF=yes.
     """
     from serving.server import run
     from serving.settings import Settings

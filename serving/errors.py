@@ -25,8 +25,36 @@ class CredentialsError(ServingError):
     """A call without the user and password that the settings ask for."""
 
 
+class KeysError(ServingError):
+    """A file of keys that cannot be read or written, or a key that it does not hold or cannot take."""
+
+
+class AccessError(ServingError):
+    """A call without a key that is good."""
+
+
+class ScopeError(ServingError):
+    """A call whose key does not have the scope that the route needs."""
+
+
 class MisfitError(ServingError):
     """A project of Label Studio whose tags are not the model's."""
+
+
+class UnknownModelError(ServingError):
+    """A model, by its name, that is not the one served."""
+
+
+class NotHeldError(ServingError):
+    """A change of model that the models held do not allow."""
+
+
+class UnfitModelError(ServingError):
+    """A model held that is altered or cannot be run."""
+
+
+class UncomputedError(ServingError):
+    """A text that the model failed on, in a protocol that has no place for an error of one text."""
 
 
 class BusyError(ServingError):
@@ -35,6 +63,10 @@ class BusyError(ServingError):
     def __init__(self, where: str, problem: str, remedy: str, *, seconds: int) -> None:
         super().__init__(where, problem, remedy)
         self.seconds = seconds
+
+
+class QuotaError(BusyError):
+    """A call beyond what its key may ask for in a minute."""
 
 
 class DeadlineError(ServingError):

@@ -27,6 +27,7 @@ _TEXT_COLUMNS = (
 )
 """What exports call the column of the text, the surest name first."""
 DATE_COLUMNS = ("created at", "date", "published", "published at", "publication date", "date de publication", "data")
+TARGET_COLUMNS = ("target",)
 SOURCE_COLUMNS = ("source", "platform", "network", "site", "plateforme", "piattaforma", "fonte", "canal", "canale")
 
 

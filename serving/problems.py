@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,25 +15,39 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from model.errors import TympanError, WatchlistError
+from serving.call import note
 from serving.errors import (
+    AccessError,
     BusyError,
     CredentialsError,
     DeadlineError,
     MediaTypeError,
     MisfitError,
+    NotHeldError,
     NotReadyError,
     RequestTooLargeError,
+    ScopeError,
+    UncomputedError,
+    UnfitModelError,
+    UnknownModelError,
 )
 
+_log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _MOST_ERRORS = 20  # a request of 1,000 bad mentions needs no 1,000 explanations
 
 STATUS: Mapping[type[TympanError], int] = {
+    AccessError: 401,
     CredentialsError: 401,
+    ScopeError: 403,
+    UnknownModelError: 404,
+    NotHeldError: 409,
     RequestTooLargeError: 413,
     MediaTypeError: 415,
     WatchlistError: 422,
     MisfitError: 422,
+    UnfitModelError: 422,
+    UncomputedError: 422,
     BusyError: 429,
     NotReadyError: 503,
     DeadlineError: 504,
@@ -40,14 +56,21 @@ STATUS: Mapping[type[TympanError], int] = {
 
 _POINTERS: Mapping[type[TympanError], str] = {WatchlistError: "#/watchlist", MisfitError: "#/label_config"}
 """Where in the body the cause of an error is."""
-_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Basic"}}
+_HEADERS: Mapping[type[TympanError], Mapping[str, str]] = {
+    AccessError: {"WWW-Authenticate": "Bearer"},
+    CredentialsError: {"WWW-Authenticate": "Basic"},
+    ScopeError: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+}
 
 _EXPLAINED = {
-    401: "TYMPAN_LABEL_STUDIO_USER and its password are set, and the call does not have them.",
+    401: "The service asks for a key, or for the user and password of Label Studio, and the call has none.",
+    403: "The key does not have the scope that the route needs.",
+    404: "No model is served by that name; `detail` says which is.",
+    409: "The models held do not allow it, or none are held but the one served. Nothing has changed.",
     413: "The body, or the number of mentions, is beyond the limit.",
     415: "The body is not `application/json`.",
     422: "The body is no JSON, or a field has a wrong type or value; `errors` points to each.",
-    429: "The service has no room for more. `Retry-After` says in how many seconds it may have.",
+    429: "The service has no room for more, or the key's quota is used. `Retry-After` says in how many seconds to try.",
     500: "A fault of the service. Nothing about it is told here; its log has it.",
     503: "The service is starting or stopping. Try again soon.",
     504: "The mentions were not computed in the time that `X-Request-Timeout-Ms`, or the service's setting, gives.",
@@ -107,15 +130,18 @@ def _respond(
 async def _known(request: Request, error: Exception) -> JSONResponse:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500 or not isinstance(error, TympanError):
+        _log.error("the service failed on a request", exc_info=error)
         return await _unknown(request, error)
+    note(refusal=_reason(error))
     pointer = _POINTERS.get(type(error))
     errors = [ProblemError(detail=str(error), pointer=pointer)] if pointer else []
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else _HEADERS.get(status)
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else _HEADERS.get(type(error))
     return _respond(request, status, str(error), errors, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 — as registered above
+    note(refusal=_reason(error))
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return _respond(request, 422, "The body is no JSON.")
@@ -125,6 +151,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 — as registered above
+    note(refusal=HTTPStatus(error.status_code).name.lower())
     if error.status_code == 400:  # FastAPI's answer to bytes that json cannot read, such as bad UTF-8
         return _respond(request, 422, "The body is no JSON.")
     return _respond(request, error.status_code, str(error.detail), headers=error.headers)
@@ -132,6 +159,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _unknown(request: Request, _: Exception) -> JSONResponse:
     return _respond(request, 500, "The service failed on this request. Its log says why.")
+
+
+def _reason(error: Exception) -> str:
+    """RequestTooLargeError → `request_too_large`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).lower()
 
 
 def _pointer(location: Sequence[str | int]) -> str:

@@ -12,6 +12,8 @@ from typing import NoReturn
 import uvicorn
 
 from model.tagger import Tagger
+from serving import logs
+from serving.admission import policy
 from serving.app import create_app
 from serving.errors import SettingsError
 from serving.settings import Settings
@@ -26,18 +28,20 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
     """
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal again once it has stopped
         signal.signal(number, lambda *_: sys.exit(0))
+    logs.configure(settings.log_format, settings.log_level)
     listener = _bind(settings.host, settings.port)  # first: a busy port is known before the model is loaded
+    callers = policy(settings, listener.getsockname()[0])
     tagger = Tagger.load(settings.bundle, threads=settings.threads)
     url = _url(settings.host, listener)
     config = uvicorn.Config(
         create_app(tagger, settings),
         lifespan="on",
-        log_level="warning",
+        log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    ready = f"Serving {tagger.bundle.version} ({tagger.taxonomy.id}) on {url} - try it at {url}/docs"
+    ready = f"Serving {tagger.bundle.version} ({tagger.taxonomy.id}) on {url} - try it at {url}/docs\n{callers}"
     _Server(config, ready=lambda: say(ready)).run(sockets=[listener])
     sys.exit(0)
 

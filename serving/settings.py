@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.bundle import PRETRAINED
 from serving.errors import SettingsError
@@ -21,6 +22,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     bundle: Path = Field(PRETRAINED, description="The bundle to serve, or a registry whose champion is served.")
+    reload_seconds: float = Field(
+        1.0, gt=0, le=3600, description="How often a registry's pointer `champion` is looked at, in seconds."
+    )
     max_mentions: int = Field(1000, ge=1, description="The most mentions in one call.")
     max_bytes: int = Field(2**20, ge=1, description="The longest request body, in bytes.")
     threads: int | None = Field(None, ge=1, description="Threads of the network; all processors allowed by default.")
@@ -34,6 +38,10 @@ class Settings(BaseSettings):
         200_000, ge=1, description="Tokens of texts that may wait; calls beyond are refused with 429."
     )
     cached_texts: int = Field(50_000, ge=1, description="Distinct texts whose answers are remembered.")
+    log_format: Literal["json", "text"] = Field("json", description="The form of the log, which is one line a record.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged; requests are info, and those that failed worse."
+    )
     state: Path | None = Field(
         None, description="The folder of what is to be kept: Label Studio's events. None are kept if it is not set."
     )
@@ -43,6 +51,28 @@ class Settings(BaseSettings):
     label_studio_password: SecretStr = Field(
         SecretStr(""), validate_default=True, description="The password of that user, in ASCII."
     )
+
+    keys: Path | None = Field(
+        None, description="The file of the keys that callers need; none is asked for if it is not set."
+    )
+    keys_off: bool = Field(
+        False, description="Ask for no key at all, even where others than this machine can reach the service."
+    )
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="The web origins whose pages may call, with commas between them; * for all, none by default."
+    )
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, origins: object) -> object:
+        return tuple(origins.replace(",", " ").split()) if isinstance(origins, str) else origins
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"\*|https?://[^/\s]+", origin) for origin in origins):
+            raise ValueError("has an entry that is no origin, such as https://example.org")
+        return origins
 
     @field_validator("label_studio_password")
     @classmethod

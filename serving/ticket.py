@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from asyncio import Future, get_running_loop
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ class Ticket:
         self.waiting = sum(len(window.ids) for window in windows)
         """Tokens of the windows that no worker has taken."""
         self.dropped = False
+        self.made = time.perf_counter()
         self._loop = get_running_loop()
         self.done: Future[None] = self._loop.create_future()
         self._taken = self._computed = 0

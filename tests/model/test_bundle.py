@@ -33,6 +33,15 @@ def test_a_bundle_says_what_it_holds(bundle: Path) -> None:
     assert read.version.startswith("tiny-")
 
 
+def test_a_manifest_is_read_alone_where_nothing_is_run(copy: Path) -> None:
+    whole = Bundle.read(copy)
+    (copy / LAYOUT.model).unlink()
+    assert Bundle.described(copy) == whole
+    (copy / LAYOUT.manifest).write_text("{}")
+    with pytest.raises(BundleError, match="altered"):
+        Bundle.described(copy)
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("where", [0.0, 0.5, 0.999])
 def test_one_byte_changed_in_any_file_is_refused(copy: Path, name: str, where: float) -> None:

@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -24,16 +26,23 @@ class Running:
     process: subprocess.Popen[str]
     url: str
     said: str
+    log: IO[str]
+
+    def logged(self) -> list[str]:
+        """The lines that it has logged so far."""
+        self.log.seek(0)
+        return self.log.read().splitlines()
 
 
 def start(bundle: Path, *arguments: str, **environment: str) -> Running:
     """Start `tympan serve` on a free port and wait until it says where."""
+    log = tempfile.TemporaryFile("w+")  # noqa: SIM115 — a pipe that nobody reads would stop the server when it is full
     process = subprocess.Popen(
         [*TYMPAN, "serve", "--bundle", str(bundle), "--port", "0", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
     assert process.stdout
@@ -41,8 +50,9 @@ def start(bundle: Path, *arguments: str, **environment: str) -> Running:
     found = re.search(r"http://\S+:\d+", said)
     if not found:
         process.kill()
-        raise AssertionError(f"the server did not start: {said}{process.communicate()[1]}")
-    return Running(process, found[0], said)
+        log.seek(0)
+        raise AssertionError(f"the server did not start: {said}{log.read()}")
+    return Running(process, found[0], said, log)
 
 
 def stop(running: Running) -> int:

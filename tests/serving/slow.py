@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from model.decode import Floats
 from model.tagger import Tagger
@@ -30,3 +31,13 @@ class SlowTagger(Tagger):
 
     def allow(self, texts: int) -> None:
         self.allowed.release(texts)
+
+
+def failing_on(bundle: Path, *, tokens: int) -> SlowTagger:
+    """A tagger that is not slow, and fails on a text of so many tokens, special ones included."""
+    tagger = SlowTagger.load(bundle, threads=1)
+    assert isinstance(tagger, SlowTagger)
+    tagger.prepare_test()
+    tagger.poison = tokens
+    tagger.allow(1_000)
+    return tagger
