@@ -26,7 +26,7 @@ from serving.settings import version
 from serving.texts import Spoken, Text, TextsModelRoute, TextsRoute, TimeoutMs, tagged
 
 _PLATFORM = "onnxruntime_onnx"
-Extent = Annotated[int, Field(ge=0, le=2**31)]
+Extent = Annotated[int, Field(strict=False, ge=0, le=2**31)]  # JSON's 2.0 is an integer too
 
 
 class InputTensor(Spoken):

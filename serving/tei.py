@@ -7,10 +7,10 @@ windows, so that there is nothing to truncate; and labels are those that the tex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import Field, RootModel
+from pydantic import AfterValidator, Field, RootModel, WithJsonSchema
 
 from model.tagger import Failed, Tagged
 from serving import problems
@@ -23,6 +23,16 @@ from serving.texts import Spoken, Text, TextsRoute, TimeoutMs, tagged
 Alone = Annotated[list[Text], Field(min_length=1, max_length=1)]
 
 
+def _calibrated(raw: bool) -> bool:
+    if raw:
+        raise ValueError("is true, and there are no raw scores here")
+    return raw
+
+
+# Not Literal[False], for which 0 is as good.
+CalibratedOnly = Annotated[bool, AfterValidator(_calibrated), WithJsonSchema({"const": False})]
+
+
 class LabelRequest(Spoken):
     """Texts to label."""
 
@@ -30,7 +40,7 @@ class LabelRequest(Spoken):
         description="A text, or a batch of texts, each as it is or in a list of its own.",
         examples=["Je résilie, trois pannes en un mois", [["Grazie mille!"], ["How do I cancel?"]]],
     )
-    raw_scores: Literal[False] = Field(False, description="Scores are calibrated probabilities, and no others.")
+    raw_scores: CalibratedOnly = Field(False, description="Scores are calibrated probabilities, and no others.")
     truncate: bool = Field(False, description="Of no effect: a long text is read in windows, to its end.")
 
 

@@ -39,6 +39,7 @@ def _shape_to_fit(inputs: object) -> None:
         if not isinstance(tensor, dict) or not isinstance(tensor.get("data"), list):
             continue
         shape, rows = tensor.get("shape"), tensor["data"]
-        extents = isinstance(shape, list) and all(type(extent) is int and 0 <= extent <= 2**31 for extent in shape)
+        numbers = isinstance(shape, list) and all(type(extent) in (int, float) for extent in shape)
+        extents = numbers and all(extent % 1 == 0 and 0 <= extent <= 2**31 for extent in shape)  # 2.0 is an integer
         if extents and len(shape) in (1, 2):
             tensor["shape"] = [sum(len(row) if isinstance(row, list) else 1 for row in rows)]
