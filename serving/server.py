@@ -31,17 +31,19 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
     logs.configure(settings.log_format, settings.log_level)
     listener = _bind(settings.host, settings.port)  # first: a busy port is known before the model is loaded
     callers = policy(settings, listener.getsockname()[0])
-    tagger = Tagger.load(settings.bundle, threads=settings.threads)
+    # Nothing here keeps the tagger: once another has replaced it, its memory is to be given back.
+    app = create_app(Tagger.load(settings.bundle, threads=settings.threads), settings)
+    taxonomy = app.state.service.tagger.taxonomy.id
     url = _url(settings.host, listener)
     config = uvicorn.Config(
-        create_app(tagger, settings),
+        app,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    ready = f"Serving {tagger.bundle.version} ({tagger.taxonomy.id}) on {url} - try it at {url}/docs\n{callers}"
+    ready = f"Serving {app.state.service.model} ({taxonomy}) on {url} - try it at {url}/docs\n{callers}"
     _Server(config, ready=lambda: say(ready)).run(sockets=[listener])
     sys.exit(0)
 

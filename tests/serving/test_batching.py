@@ -200,6 +200,7 @@ async def test_when_a_worker_dies_every_caller_is_told_and_the_line_says_that_it
     assert not line.alive
     with pytest.raises(NotReadyError):
         await line.tag(mentions("bravo"))
+    await anyio.to_thread.run_sync(line.close)
 
 
 async def test_a_closed_line_finishes_what_it_took_and_takes_no_more(slow: SlowTagger) -> None:

@@ -137,8 +137,10 @@ def test_the_token_of_a_setup_is_neither_said_nor_written(bundle: Path, tmp_path
     for body in (SETUP, {**SETUP, "project": {"access_token": ACCESS}}):
         assert ACCESS not in httpx.post(f"{running.url}/label-studio/setup", json=body).text
     stop(running)
-    said = running.process.communicate()
-    assert ACCESS not in "".join(said)
+    assert running.process.stdout
+    assert ACCESS not in running.process.stdout.read()
+    assert running.logged()
+    assert ACCESS not in "".join(running.logged())
     assert list(tmp_path.iterdir()) == []
 
 

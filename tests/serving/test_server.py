@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from model.mention import Mention
-from model.tagger import Failed, Tagged, Tagger
+from model.tagger import Plans, Tagger
 from model.watchlist import Watchlist
 from serving.app import create_app
 from serving.settings import Settings
@@ -32,22 +32,18 @@ def test_the_limits_can_be_set(bundle: Path) -> None:
         stop(running)
 
 
-class SlowTagger(Tagger):
+class SleepingTagger(Tagger):
     """A tagger that takes half a second more."""
 
-    def tag(
-        self, mentions: Sequence[Mention], *, watchlist: Watchlist | None = None, min_score: float = 0.0
-    ) -> list[Tagged | Failed]:
+    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
         time.sleep(0.5)
-        return super().tag(mentions, watchlist=watchlist, min_score=min_score)
+        return super().plan(mentions, watchlist)
 
 
 class FailingTagger(Tagger):
     """A tagger that fails."""
 
-    def tag(
-        self, mentions: Sequence[Mention], *, watchlist: Watchlist | None = None, min_score: float = 0.0
-    ) -> list[Tagged | Failed]:
+    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
         raise RuntimeError("secret of the house")
 
 
@@ -81,7 +77,7 @@ def test_the_service_answers_others_while_it_tags(bundle: Path) -> None:
     done: list[str] = []
 
     async def call() -> None:
-        async with inside(SlowTagger.load(bundle)) as client, anyio.create_task_group() as tasks:
+        async with inside(SleepingTagger.load(bundle)) as client, anyio.create_task_group() as tasks:
 
             async def slow() -> None:
                 await client.post("/v1/tag", json={"mentions": [{"id": "a", "text": "b"}]})
