@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from benchmarks import mentions
 from benchmarks.errors import BenchmarkError
 from labels import record
+from model.bundle import LAYOUT, Bundle
 from model.tagger import Tagger
 from tests.bundles import keyword_bundle
 from tests.labels.records import corpus
@@ -67,6 +68,19 @@ def test_a_bundle_that_knows_the_words_is_right_and_the_table_says_so(
     table, intents = mentions.report(reports).tables
     assert [row[:2] for row in table.rows][:2] == [("all", "4"), ("fr_telecom", "1")]
     assert ("churn", "100.0", "100.0", "100.0", "1") in intents.rows
+
+
+def test_the_tables_stand_once_in_the_card_of_a_bundle_that_is_whole_again(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, labels = folders
+    path = keyword_bundle(tmp_path / "bundle")
+    tagger = Tagger.load(path)
+    found = mentions.report(mentions.measure(tagger, mentions.read(data, labels=labels)), None)
+    for _ in range(2):
+        mentions.to_card(found, tagger.bundle)
+    card = Bundle.read(path).path / LAYOUT.card
+    assert card.read_text(encoding="utf-8").count("**Real mentions**") == 1
 
 
 def test_the_baseline_learns_the_intents_of_the_corpora(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 from typer.testing import CliRunner, Result
 
 from tests.bundles import TINY, tiny_taxonomy
@@ -28,7 +29,7 @@ def first(server: Server) -> Labeller:
 
 @pytest.fixture(scope="session")
 def second(server: Server) -> Labeller:
-    return Labeller(server.url, server.colleague())
+    return Labeller(server.url, server.colleague("second@example.com"))
 
 
 @pytest.fixture
@@ -56,3 +57,18 @@ def taxonomy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.write_text(TINY, encoding="utf-8")
     assert tiny_taxonomy().id == "tiny@1.0"
     return path
+
+
+@pytest.fixture
+def page(server: Server) -> Iterator[Page]:
+    """A browser, logged in as the first user."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        found = browser.new_page(viewport={"width": 1300, "height": 1000})
+        found.goto(f"{server.url}/user/login")
+        found.fill("input[name=email]", server.login["USERNAME"])
+        found.fill("input[name=password]", server.login["PASSWORD"])
+        found.click("button[type=submit]")
+        found.wait_for_url(f"{server.url}/**")
+        yield found
+        browser.close()

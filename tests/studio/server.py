@@ -52,8 +52,8 @@ class Server:
             self._process.wait(timeout=30)
             self._process = None
 
-    def colleague(self) -> str:
-        """Sign a second person up by the invitation link; returns their access token."""
+    def colleague(self, email: str) -> str:
+        """Sign another person up by the invitation link; returns their access token."""
         admin = httpx.Client(base_url=self.url, headers={"Authorization": f"Token {self.token}"}, timeout=60)
         page = admin.get("/api/invite").json()["invite_url"]
         with httpx.Client(base_url=self.url, follow_redirects=True, timeout=60) as browser:
@@ -62,7 +62,7 @@ class Server:
                 form.url,
                 data={
                     "csrfmiddlewaretoken": browser.cookies["csrftoken"],
-                    "email": "second@example.com",
+                    "email": email,
                     "password": "a-long-password-2",
                 },
                 headers={"Referer": str(form.url)},

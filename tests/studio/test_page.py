@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from typer.testing import Result
 
 from labels.dataset import load
@@ -16,21 +15,6 @@ from tests.studio.server import Labeller, Server
 Tympan = Callable[..., Result]
 SCREENSHOT = Path(__file__).parents[2] / "runs" / "labelling-page.png"
 """Kept for people to look at: what the page looks like is no assertion's business."""
-
-
-@pytest.fixture
-def page(server: Server) -> Iterator[Page]:
-    """A browser, logged in as the first user."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        found = browser.new_page(viewport={"width": 1300, "height": 1000})
-        found.goto(f"{server.url}/user/login")
-        found.fill("input[name=email]", server.login["USERNAME"])
-        found.fill("input[name=password]", server.login["PASSWORD"])
-        found.click("button[type=submit]")
-        found.wait_for_url(f"{server.url}/**")
-        yield found
-        browser.close()
 
 
 def test_the_page_shows_the_suggestion_and_a_labeller_accepts_it_with_keys(
