@@ -81,7 +81,7 @@ def _majority(group: Group, votes: Sequence[Iterable[str]]) -> tuple[tuple[str, 
     counts = Counter(path for vote in votes for path in group.close(vote))
     given = [path for path in group.paths if 2 * counts[path] > len(votes)]
     even = [path for path in group.paths if 2 * counts[path] == len(votes)]
-    return _deepest(given), tuple(even)
+    return tuple(group.deepest(given)), tuple(even)
 
 
 def _elected(group: Group, votes: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -115,7 +115,3 @@ def _kappa(read: npt.NDArray[np.float64]) -> float | None:
             total += float(cohen(first[both], second[both])) * int(both.sum())
             weight += int(both.sum())
     return total / weight if weight else None
-
-
-def _deepest(paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(path for path in paths if not any(other.startswith(f"{path}/") for other in paths))

@@ -101,7 +101,7 @@ def to_result(tags: TagLists, taxonomy: Taxonomy) -> Result:
     for group in taxonomy.groups:
         if group.name not in tags:
             continue
-        result.append(to_region(group, _deepest(tags[group.name]) or [NONE]))
+        result.append(to_region(group, group.deepest(tags[group.name]) or [NONE]))
     return result
 
 
@@ -194,13 +194,7 @@ def _legal(group: Group, paths: Sequence[str]) -> tuple[tuple[str, ...], str]:
     known = {*group.paths, *(old for tag in group.tags for old in tag.former)}
     if unknown := [path for path in chosen if path not in known]:
         return (), f"unknown {', '.join(json.dumps(path, ensure_ascii=False) for path in unknown)}"
-    present = _deepest(group.current(path) for path in chosen)
+    present = group.deepest(group.current(path) for path in chosen)
     if group.kind == "exclusive" and len(present) > 1:
         return (), f"several tags of an exclusive group: {', '.join(present)}"
     return tuple(present), ""
-
-
-def _deepest(paths: Iterator[str] | Sequence[str]) -> list[str]:
-    """`paths` without those that follow from another."""
-    given = list(dict.fromkeys(paths))
-    return [path for path in given if not any(other.startswith(f"{path}/") for other in given)]

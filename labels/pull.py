@@ -75,7 +75,7 @@ class Pulled:
         return sum(len(reading.answers) for reading in self.readings)
 
     def records(self) -> list[Record]:
-        """Those of all readings, once each; two tasks of one mention and target count as one text read more often."""
+        """That of every reading: two tasks of one mention, which `push` never makes, give two of one id."""
         return [reading.record() for reading in self.readings]
 
 

@@ -44,14 +44,6 @@ class Sent:
         return self.reasons.total()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A task that is to be in the project: its data and the model's suggestion."""
-
-    data: dict[str, Any]
-    prediction: dict[str, Any]
-
-
 def push(
     studio: Studio,
     project: Project,
@@ -73,9 +65,9 @@ def push(
         sent.present += sum(name in there for name in wanted)
         fresh = {name: data for name, data in wanted.items() if name not in there}
         bare = {name: data for name, data in wanted.items() if name in there and not there[name].predictions}
-        _add(studio, project, _suggested(list(fresh.values()), tagger), sent)
+        _add(studio, project, list(fresh.values()), tagger, sent)
         there |= {name: State(0, data, "", 1) for name, data in fresh.items()}
-        _complete(studio, project, [there[name].id for name in bare], _suggested(list(bare.values()), tagger), sent)
+        _complete(studio, project, {there[name].id: data for name, data in bare.items()}, tagger, sent)
         done += len(block)
         each(done)
     return sent
@@ -106,15 +98,12 @@ def _data(row: Given, watchlist: Watchlist) -> dict[str, Any]:
     return to_data(row.mention, watchlist=watchlist, source=row.source)
 
 
-def _suggested(wanted: Sequence[dict[str, Any]], tagger: Tagger) -> list[_Task]:
-    """Each with the tags that the model gives it."""
-    return [_Task(data, prediction) for data, prediction in zip(wanted, suggest(wanted, tagger), strict=True)]
-
-
-def _add(studio: Studio, project: Project, tasks: Sequence[_Task], sent: Sent) -> None:
+def _add(studio: Studio, project: Project, tasks: Sequence[dict[str, Any]], tagger: Tagger, sent: Sent) -> None:
+    """Make tasks of these data, each with the model's suggestion."""
     if not tasks:
         return
-    kept = studio.add(project, [{"data": task.data, "predictions": [task.prediction]} for task in tasks])
+    suggested = zip(tasks, suggest(tasks, tagger), strict=True)
+    kept = studio.add(project, [{"data": data, "predictions": [found]} for data, found in suggested])
     sent.new += len(tasks)
     sent.predictions += kept
     if kept < len(tasks):  # Label Studio drops those that it finds illegal, and says nothing
@@ -123,7 +112,9 @@ def _add(studio: Studio, project: Project, tasks: Sequence[_Task], sent: Sent) -
         )
 
 
-def _complete(studio: Studio, project: Project, ids: Sequence[int], tasks: Sequence[_Task], sent: Sent) -> None:
-    if ids:
-        studio.predict(project, [{"task": number, **task.prediction} for number, task in zip(ids, tasks, strict=True)])
-        sent.predictions += len(ids)
+def _complete(studio: Studio, project: Project, tasks: dict[int, dict[str, Any]], tagger: Tagger, sent: Sent) -> None:
+    """Add the suggestion to tasks (number → data) that are there without one."""
+    if tasks:
+        suggested = zip(tasks, suggest(list(tasks.values()), tagger), strict=True)
+        studio.predict(project, [{"task": number, **found} for number, found in suggested])
+        sent.predictions += len(tasks)

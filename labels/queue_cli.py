@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,8 +24,6 @@ app = typer.Typer()
 
 REASON = "tympan_reason"
 """The new column: why a mention is in the queue."""
-_BLOCK = 256
-"""Texts tagged between two steps of the progress bar."""
 _DOUBTED = 0.5
 """Doubt from which a tag is called unsure; below it, it is only worth a look."""
 
@@ -112,6 +110,7 @@ def _mentions(table: Table, column: str, watchlist: Watchlist, target: str | Non
 
 def _chosen(mentions: _Mentions, tagger: Tagger, *, budget: int, seed: int) -> list[tuple[int, str]]:
     """Positions among `mentions` with the reason for each, the most doubtful first."""
+    from labels.console import probabilities as tagged
     from labels.duplicates import families
     from labels.queue import bars, choose, log_odds
     from model.language import UNKNOWN, detect
@@ -121,7 +120,7 @@ def _chosen(mentions: _Mentions, tagger: Tagger, *, budget: int, seed: int) -> l
     texts = [mentions.prepared[family[0]] for family in same]
     # A language that the model was not made for is mostly a short text that was taken for it.
     languages = [lang if (lang := detect(wording(text))) in tagger.bundle.languages else UNKNOWN for text in texts]
-    probabilities = _probabilities(tagger, texts)
+    probabilities = tagged(tagger, texts)
     picks = choose(
         probabilities,
         bars(probabilities, tagger.bundle.calibration.thresholds, tagger.taxonomy),
@@ -133,17 +132,6 @@ def _chosen(mentions: _Mentions, tagger: Tagger, *, budget: int, seed: int) -> l
         seed=seed,
     )
     return [(same[pick.text][0], _reason(pick, probabilities, tagger.taxonomy)) for pick in picks]
-
-
-def _probabilities(tagger: Tagger, texts: Sequence[str]) -> Floats:
-    """Those of `texts` (texts, labels), under a progress bar."""
-    import numpy as np
-    from rich.console import Console
-    from rich.progress import track
-
-    starts = track(range(0, len(texts), _BLOCK), "Tagging", console=Console(stderr=True), transient=True)
-    blocks = [tagger.probabilities(texts[start : start + _BLOCK]) for start in starts]
-    return np.concatenate([tagger.probabilities([]), *blocks])
 
 
 def _reason(pick: Pick, probabilities: Floats, taxonomy: Taxonomy) -> str:

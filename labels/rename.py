@@ -126,7 +126,7 @@ def _current(taxonomy: Taxonomy, group: str, path: str) -> str | None:
 
 
 def _check(record: Record, group: Group, paths: Sequence[str]) -> None:
-    alone = [path for path in paths if not any(other.startswith(f"{path}/") for other in paths)]
+    alone = group.deepest(paths)
     if group.kind == "exclusive" and len(alone) > 1:
         problem = f"would have {', '.join(alone)} of {group.name}, which is exclusive"
         raise MigrationError(f"record {record.id!r}", problem, "Give it one of them first")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from labels.console import progress
 from model.bundle import PRETRAINED
 from model.taxonomy import DEFAULT, Taxonomy
 
@@ -101,9 +101,9 @@ def push(
     organisations = Watchlist.load(watchlist) if watchlist else None
     with Studio(url=url) as studio:
         found = _fitting(studio, project, (tagger := Tagger.load(bundle)).taxonomy)
-        with _progress() as progress:
-            task = progress.add_task("Sending", total=total)
-            each = partial(progress.update, task)
+        with progress() as bar:
+            task = bar.add_task("Sending", total=total)
+            each = partial(bar.update, task)
             sent = send(studio, found, rows, tagger, watchlist=organisations, each=lambda done: each(completed=done))
         studio.configure(found, model_version=tagger.bundle.version)
     typer.echo(f"{sent.new:,} sent, {sent.present:,} already there, {sent.refused:,} refused")
@@ -226,20 +226,15 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
 def _pulled(studio: Studio, project: Project, folder: Path, taxonomy: Taxonomy) -> Pulled:
     from labels.pull import pull as fetch
 
-    with _progress() as progress:
-        task = progress.add_task("Reading", total=None)
+    with progress() as bar:
+        task = bar.add_task("Reading", total=None)
         return fetch(
             studio,
             project,
             folder,
             taxonomy,
-            each=lambda done, total: progress.update(task, completed=done, total=total),
+            each=lambda done, total: bar.update(task, completed=done, total=total),
         )
-
-
-def _progress() -> Progress:
-    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*bar, console=Console(stderr=True))
 
 
 def _show(pulled: Pulled) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 from rich.table import Column, Table
 
+from labels.console import probabilities, progress
 from labels.studio_cli import BundleOption, ProjectArgument, UrlOption
 from model.bundle import PRETRAINED
 from model.taxonomy import Taxonomy
@@ -19,13 +20,8 @@ from model.taxonomy import Taxonomy
 if TYPE_CHECKING:
     from labels.audit import Suspect
     from labels.migrate import Change, Each, Survey
-    from model.decode import Floats
-    from model.tagger import Tagger
 
 app = typer.Typer()
-
-_BLOCK = 256
-"""Texts tagged between two steps of the progress bar."""
 
 
 @app.command()
@@ -69,12 +65,12 @@ def migrate(
     old = Taxonomy.load(before) if before else None
     with Studio(url=url) as studio:
         found = studio.project(project)
-        with _progress() as progress:
-            told = survey(studio, found, renaming, datasets, each=_steps(progress))
+        with progress() as bar:
+            told = survey(studio, found, renaming, datasets, each=_steps(bar))
         _changes(changes(found, renaming, told, before=old), f"{found.title} → {renaming.taxonomy.id}")
         if not dry_run:
-            with _progress() as progress:
-                carry_out(studio, found, renaming, told, datasets, language=language, each=_steps(progress))
+            with progress() as bar:
+                carry_out(studio, found, renaming, told, datasets, language=language, each=_steps(bar))
     typer.echo(_counted(told) + (" would change" if dry_run else " changed"))
 
 
@@ -107,7 +103,7 @@ def audit(
     records, fingerprints = gather(data, tagger.taxonomy)
     if tagger.bundle.provenance.get("data") in fingerprints:
         typer.echo(f"{bundle} was trained on these records and may have learnt their errors: give another", err=True)
-    suspects = search(records, _probabilities(tagger, [record.prepared() for record in records]), tagger.taxonomy)
+    suspects = search(records, probabilities(tagger, [record.prepared() for record in records]), tagger.taxonomy)
     _suspects(suspects[:limit], show_text=show_text)
     wanted = queue(suspects)
     typer.echo(f"{len(suspects):,} likely errors in {len(wanted):,} of {len(records):,} records")
@@ -116,19 +112,14 @@ def audit(
         typer.echo(f"Written: {output}")
 
 
-def _progress() -> Progress:
-    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*bar, console=Console(stderr=True))
-
-
-def _steps(progress: Progress) -> Each:
+def _steps(bar: Progress) -> Each:
     """A bar for every step of a migration."""
     tasks: dict[str, TaskID] = {}
 
     def each(step: str, done: int, total: int) -> None:
         if step not in tasks:
-            tasks[step] = progress.add_task(step, total=total)
-        progress.update(tasks[step], completed=done, total=total)
+            tasks[step] = bar.add_task(step, total=total)
+        bar.update(tasks[step], completed=done, total=total)
 
     return each
 
@@ -159,14 +150,3 @@ def _suspects(suspects: Sequence[Suspect], *, show_text: bool) -> None:
         text = (escape(suspect.record.text),) if show_text else ()
         table.add_row(*map(escape, cells), f"{suspect.likely:.1%}", *text)
     Console().print(table)
-
-
-def _probabilities(tagger: Tagger, texts: Sequence[str]) -> Floats:
-    """Those of `texts` (texts, labels), under a progress bar."""
-    import numpy as np
-
-    found = [tagger.probabilities([])]
-    with _progress() as progress:
-        for start in progress.track(range(0, len(texts), _BLOCK), description="Tagging"):
-            found.append(tagger.probabilities(texts[start : start + _BLOCK]))
-    return np.concatenate(found)

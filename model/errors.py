@@ -37,6 +37,10 @@ class MentionError(ModelError):
     """One mention that cannot be tagged; the others of its batch can."""
 
 
+class ComputationError(MentionError):
+    """A mention whose text the network fails on, which may be passing."""
+
+
 class BundleError(ModelError):
     """A bundle that is missing, incomplete, altered or of another schema."""
 

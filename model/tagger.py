@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from model.bundle import Bundle
 from model.decode import Decoder, Floats, Score
-from model.errors import BundleError, MentionError, TympanError
+from model.errors import BundleError, ComputationError, MentionError, TympanError
 from model.language import detect
 from model.mention import MAX_CHARACTERS, Mention, named, prepare, wording
 from model.processor import processor_limit
@@ -182,7 +182,7 @@ class _Plan:
 
     def result(self, tags: Mapping[str, Tags], failed: Container[str]) -> Tagged | Failed:
         if any(text in failed for text in self.texts()):
-            return Failed(self.mention.id, MentionError("text", "could not be computed", "Send it again"))
+            return Failed(self.mention.id, ComputationError("text", "could not be computed", "Send it again"))
         targets = tuple(TargetTags(found.name, found.role, tags[text]) for found, text in self.towards)
         return Tagged(self.mention.id, self.lang, tags[self.main], targets)
 

@@ -91,6 +91,12 @@ class Group:
             closed.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
         return closed
 
+    @staticmethod
+    def deepest(paths: Iterable[str]) -> list[str]:
+        """`paths` once each, in their order, without those that follow from another."""
+        given = list(dict.fromkeys(paths))
+        return [path for path in given if not any(other.startswith(f"{path}/") for other in given)]
+
     def current(self, path: str) -> str:
         """The present name of a tag given by its present or a former name; TaxonomyError if there is none."""
         if path in self.index:

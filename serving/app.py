@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from model.decode import thresholds_of
+from model.errors import ComputationError
 from model.mention import MAX_CHARACTERS
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
@@ -188,7 +189,7 @@ def _result(result: Tagged | Failed, item: MentionItem, place: int) -> TaggedIte
     if result.error.where == "target":
         return _failed(item, place, "unknown_target", str(result.error), "target")
     code: ErrorCode = "text_too_long" if len(item.text) > MAX_CHARACTERS else "text_empty"
-    if result.error.problem == "could not be computed":
+    if isinstance(result.error, ComputationError):
         code = "not_computed"
     return _failed(item, place, code, str(result.error), "text")
 
