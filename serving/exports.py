@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,19 +15,28 @@ from model.mention import Mention
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Organisation, Watchlist
 from serving.errors import TableError
+from serving.priority import Priorities
+from serving.reply import replied
 from serving.tables import Row, Table
+from serving.tables.names import DATE_COLUMNS as DATE_COLUMNS
+from serving.tables.names import SOURCE_COLUMNS as SOURCE_COLUMNS
+from serving.tables.names import TARGET_COLUMNS as TARGET_COLUMNS
+from serving.tables.names import column_called as column_called
+from serving.tables.names import text_column as text_column
+from serving.tables.source import ENDINGS, compressed, plain_suffix
 
+_FORMATS = {
+    **dict.fromkeys((".csv", ".tsv", ".tab"), ("CSV",)),
+    **dict.fromkeys((".jsonl", ".ndjson"), ("JSONL",)),
+    ".json": ("JSON", "JSONL"),
+    ".xlsx": ("XLSX",),
+    ".xlsm": ("XLSM",),
+    ".ods": ("ODS",),
+    ".parquet": ("Parquet",),
+}
+"""What the ending of an output asks for."""
+_TITLES = {"XLSX": "a workbook (XLSX)", "XLSM": "a workbook with macros (XLSM)", "ODS": "a workbook (ODS)"}
 _BLOCK = 256  # rows tagged together: fixed, so that the same file gives the same batches
-_TEXT_COLUMNS = (
-    *("text", "full text", "message", "mention", "mention text", "post text", "tweet text", "comment text"),
-    *("review text", "texte", "testo", "contenu", "contenuto", "content", "commentaire", "commento", "comment"),
-    *("messaggio", "menzione", "avis", "recensione", "review", "verbatim", "tweet", "post", "snippet", "body"),
-    *("extrait", "estratto", "caption", "description"),
-)
-"""What exports call the column of the text, the surest name first."""
-DATE_COLUMNS = ("created at", "date", "published", "published at", "publication date", "date de publication", "data")
-TARGET_COLUMNS = ("target",)
-SOURCE_COLUMNS = ("source", "platform", "network", "site", "plateforme", "piattaforma", "fonte", "canal", "canale")
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,9 @@ class Reading:
     target: Organisation | None = None
     """The organisation that the tags are towards: one of `watchlist`."""
     min_score: float = 0.0
+    priorities: Priorities | None = None
+    answered_column: str | None = None
+    """The column that says whether somebody has replied; None if there is none."""
 
 
 @dataclass
@@ -68,48 +79,37 @@ class Summary:
             self.untagged[group] += not scores
 
 
-def text_column(table: Table, asked: str | None) -> str:
-    """The column of the text: the one `asked` for, or the one whose name says so, or the only one.
+def check_output(table: Table, output: Path, *, whole: bool = False) -> None:
+    """Raise TableError if `output` is the input, has no folder, or is of another format.
 
-    Case, accents and underscores make no difference. Raises TableError, which names the columns that there are.
+    Unless the `whole` table is to be written, its rows must be lines that can be taken apart.
     """
-    there = _by_plain_name(table)
-    legal = ", ".join(column[:40] for column in table.columns)
-    if asked is not None:
-        if asked in table.columns:
-            return asked
-        if _plain(asked) in there:
-            return there[_plain(asked)]
-        raise TableError(f"{table.path}: --text-column", f"there is no column {asked!r}", f"There are: {legal}")
-    found = column_called(table, _TEXT_COLUMNS)
-    if found is None and len(table.columns) == 1:
-        found = table.columns[0]
-    if found is None:
-        raise TableError(
-            str(table.path), "no column is known to hold the text", f"Name it with --text-column. There are: {legal}"
-        )
-    return found
-
-
-def column_called(table: Table, names: Sequence[str]) -> str | None:
-    """The column that has the first of `names` that there is, or None; compared as by `text_column`."""
-    there = _by_plain_name(table)
-    return next((there[name] for name in names if name in there), None)
-
-
-def check_output(table: Table, output: Path) -> None:
-    """Raise TableError if `output` is the input, has no folder, or is of another format."""
+    if not whole:
+        _ = table.encoding
     if output.resolve() == table.path.resolve() or (output.exists() and output.samefile(table.path)):
         raise TableError(str(output), "is the input", "Choose another name for the output")
     if not output.parent.is_dir():
         raise TableError(str(output.parent), "is no folder", "Make it first, or choose another")
     if output.is_dir():
         raise TableError(str(output), "is a folder", "Give a file's name")
-    formats = {".csv": "CSV", ".tsv": "CSV", ".jsonl": "JSONL", ".ndjson": "JSONL"}
-    others = {".xlsx": "a workbook", ".ods": "a workbook", ".parquet": "Parquet", ".json": "a JSON array"}
-    wanted = {**formats, **others}.get(output.suffix.lower(), table.format)
-    if wanted != table.format:
-        raise TableError(str(output), f"asks for {wanted}", f"The output is {table.format}, as the input is")
+    wanted = _FORMATS.get(plain_suffix(output), (table.written,))
+    if table.written not in wanted:
+        problem = f"asks for {_TITLES.get(wanted[0], wanted[0])}"
+        as_is = "as the input is" if table.written == table.format else f"since the input is {table.format}"
+        raise TableError(str(output), problem, f"The output is {table.written}, {as_is}")
+
+
+def output_for(table: Table) -> Path:
+    """Where to write if nobody says: beside the input, with .tagged before its ending.
+
+    Raises TableError if the input comes from elsewhere.
+    """
+    given = table.source.given
+    if given is None:
+        raise TableError(table.source.name, "has no folder to write into", "Say where with --output")
+    name = Path(table.source.file_name)
+    suffix = name.suffix if table.written == table.format else f".{table.written.lower()}"
+    return given.with_name(f"{name.stem}.tagged{suffix}{ENDINGS.get(table.source.compression, '')}")
 
 
 def tag_table(
@@ -123,49 +123,59 @@ def tag_table(
     columns = _columns(tagger, reading)
     taken = [column for column in columns if column in table.columns]
     if taken:
-        raise TableError(str(table.path), f"has a column {taken[0]} already", "Give the file from before it was tagged")
+        where = table.source.name
+        raise TableError(where, f"has a column {taken[0]} already", "Give the file from before it was tagged")
     summary, version = Summary(), tagger.bundle.version
-    with written_aside(output) as file:
-        file.write(table.encoding.mark + table.encoding.encode(table.head(columns)))
-        for block in _blocks(table.rows()):
-            results = _tag(tagger, block, reading)
-            for row, result in zip(block, results, strict=True):
-                if result is None:
-                    file.write(table.encoding.encode(row.raw))
-                    continue
-                cells = dict(zip(columns, _cells(result, tagger, reading, version), strict=True))
-                file.write(table.encoding.encode(table.line(row, cells)))
+
+    def cells() -> Iterator[list[str]]:
+        for block in _blocks(row for row in table.rows() if not row.blank):
+            for row, result in zip(block, _tag(tagger, block, reading), strict=True):
                 summary.count(result)
+                yield _cells(row, result, tagger, reading, version)
             each(summary.rows)
+
+    with written_aside(output) as file, compressed(file, output) as stream:
+        table.write(stream, columns, cells())
     return summary
 
 
 def _columns(tagger: Tagger, reading: Reading) -> list[str]:
     target = ["tympan_target"] if reading.watchlist else []
     groups = [f"tympan_{group.name}" for group in tagger.taxonomy.groups]
-    columns = [*groups, *target, "tympan_lang", "tympan_error", "tympan_model"]
+    priority = ["tympan_priority", "tympan_priority_reason", "tympan_owner"] if reading.priorities else []
+    columns = [*groups, *target, *priority, "tympan_lang", "tympan_error", "tympan_model"]
     twice = [column for column in groups if columns.count(column) > 1]
     if twice:
         raise TableError(f"taxonomy {tagger.taxonomy.id}", f"a group takes our column {twice[0]}", "Rename the group")
     return columns
 
 
-def _cells(result: Tagged | str, tagger: Tagger, reading: Reading, version: str) -> list[str]:
+def _cells(row: Row, result: Tagged | str, tagger: Tagger, reading: Reading, version: str) -> list[str]:
     """The values of `_columns` for a row's tags, or for the reason why it has none."""
     tags, lang, error = ({}, "", result) if isinstance(result, str) else (result.tags, result.lang, "")
     joined = ["|".join(score.tag for score in tags.get(group.name, ())) for group in tagger.taxonomy.groups]
     target = [reading.target.name if reading.target else ""] if reading.watchlist else []
-    return [*joined, *target, lang, error, version]
+    return [*joined, *target, *_priority(row, result, reading), lang, error, version]
 
 
-def _tag(tagger: Tagger, block: Sequence[Row], reading: Reading) -> list[Tagged | str | None]:
-    """For every row its tags, or why it has none; None for a blank line."""
-    results: list[Tagged | str | None] = [None if row.blank else row.fault for row in block]
+def _priority(row: Row, result: Tagged | str, reading: Reading) -> list[str]:
+    if reading.priorities is None:
+        return []
+    if isinstance(result, str):
+        return ["", "", ""]
+    answered = replied(row.cells.get(reading.answered_column or "", ""))
+    found = reading.priorities.of(result, target=reading.target, answered=answered)
+    return [found.level, found.reason, found.owner or ""]
+
+
+def _tag(tagger: Tagger, block: Sequence[Row], reading: Reading) -> list[Tagged | str]:
+    """For every row its tags, or why it has none."""
+    results: list[Tagged | str] = [row.fault for row in block]
     target = reading.target.name if reading.target else None
     mentions = [
         Mention(str(place), row.cells.get(reading.text_column, ""), target=target)
         for place, row in enumerate(block)
-        if not row.blank and not row.fault
+        if not row.fault
     ]
     for result in tagger.tag(mentions, watchlist=reading.watchlist, min_score=reading.min_score):
         results[int(result.id)] = str(result.error) if isinstance(result, Failed) else result
@@ -191,13 +201,3 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
         raise TableError(str(path), f"cannot be written: {error.strerror}", "Choose another place") from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _by_plain_name(table: Table) -> dict[str, str]:
-    return {_plain(column): column for column in reversed(table.columns)}
-
-
-def _plain(name: str) -> str:
-    """Lower case, without accents, and with blanks for underscores and dashes."""
-    letters = unicodedata.normalize("NFD", name.casefold())
-    return " ".join("".join(" " if c in "_-" else c for c in letters if not unicodedata.combining(c)).split())

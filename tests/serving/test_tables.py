@@ -211,7 +211,7 @@ def test_a_cell_longer_than_the_interpreter_reads_by_default_is_read(tagger: Tag
         (bytes(range(1, 256)) * 8, "m.csv", "binary"),
         (b"\xff\xfet\x00e\x00x\x00t\x00\n", "m.csv", "utf-16"),
         (b'id,text\n1,"never closed\n2,b\n3,c\n', "m.csv", "never ends"),
-        (b'[{"text": "a"}]', "m.json", "JSON array"),
+        (b"[1, 2]", "m.json", "no JSON object"),
         (b"text\na\n", "m.jsonl", "no JSON object"),
     ],
 )

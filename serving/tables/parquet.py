@@ -1,0 +1,104 @@
+"""Parquet, by row groups: schema and metadata kept, new columns of text appended. Needs pyarrow, the extra `files`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from serving.errors import TableError
+from serving.tables.extra import library
+from serving.tables.profile import Profile, found_header
+from serving.tables.source import Source
+from serving.tables.table import Cells, Row, Table
+
+_GROUP = 2**27  # bytes; a larger row group is cut into several
+_ROWS = 4096  # rows turned into text together
+
+
+class ParquetTable(Table):
+    """A Parquet file. A row group is held in memory as a whole, unless it is very large."""
+
+    format = "Parquet"
+
+    def __init__(self, source: Source, profiles: Sequence[Profile] = (), *, asked: bool = False) -> None:
+        super().__init__(source)
+        self._arrow, self._parquet = library("pyarrow"), library("pyarrow.parquet")
+        try:
+            with self._parquet.ParquetFile(source.path) as file:
+                self.count, self._schema = file.metadata.num_rows, file.schema_arrow
+        except (self._arrow.ArrowException, OSError) as error:
+            raise self._damaged() from error
+        self.columns = tuple(self._schema.names)
+        if not self.columns:
+            raise TableError(source.name, "has no columns", "Give a file with one mention a row")
+        self.profile = found_header(source.name, [self.columns], profiles, asked=asked)[1]
+
+    def rows(self) -> Iterator[Row]:
+        names = list(dict.fromkeys(self.columns))
+        for table in self._groups():
+            for batch in table.to_batches(_ROWS):
+                texts = [self._texts(batch.column(self.columns.index(name))) for name in names]
+                for cells in zip(*texts, strict=True):
+                    yield Row("", dict(zip(names, cells, strict=True)), len(self.columns))
+
+    def write(self, file: BinaryIO, columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+        text = self._arrow.string()
+        schema = self._schema
+        for column in columns:
+            schema = schema.append(self._arrow.field(column, text))
+        new = Cells(self.source.name, cells)
+        with self._parquet.ParquetWriter(file, schema, compression=self._compression()) as writer:
+            for table in self._groups():
+                taken = [new.take() for _ in range(table.num_rows)]
+                for place, column in enumerate(columns):
+                    values = self._arrow.array([row[place] for row in taken], text)
+                    table = table.append_column(self._arrow.field(column, text), values)
+                writer.write_table(table.cast(schema), row_group_size=max(table.num_rows, 1))
+        new.end()
+
+    def _groups(self) -> Iterator[Any]:
+        """The row groups as tables, those that are very large in pieces; TableError if one cannot be read."""
+        try:
+            with self._parquet.ParquetFile(self.source.path) as file:
+                for number in range(file.num_row_groups):
+                    group = file.metadata.row_group(number)
+                    if group.total_byte_size <= _GROUP:
+                        yield file.read_row_group(number)
+                        continue
+                    size = max(1, group.num_rows * _GROUP // group.total_byte_size)
+                    for batch in file.iter_batches(size, row_groups=[number]):
+                        yield self._arrow.Table.from_batches([batch], self._schema)
+        except (self._arrow.ArrowException, OSError) as error:
+            raise self._damaged() from error
+
+    def _texts(self, column: Any) -> list[str]:  # noqa: ANN401 — pyarrow has no types
+        """The values of a column as text: dates in ISO 8601, nothing for null, lists and structures."""
+        types = self._arrow.types
+        if types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if types.is_nested(column.type) or types.is_binary(column.type) or types.is_large_binary(column.type):
+            return [""] * len(column)
+        return [_text(value) for value in column.to_pylist()]
+
+    def _compression(self) -> str:
+        """That of the file's first column, for all: a file has mostly one."""
+        metadata = self._parquet.read_metadata(self.source.path)
+        if not metadata.num_row_groups:
+            return "snappy"
+        group = metadata.row_group(0)
+        found = str(group.column(0).compression).lower()
+        return {"uncompressed": "none"}.get(found, found)
+
+    def _damaged(self) -> TableError:
+        return TableError(self.source.name, "is a damaged Parquet file", "Write it anew")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

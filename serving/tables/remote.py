@@ -1,0 +1,57 @@
+"""What a URL holds: over HTTP, or in whatever storage fsspec knows."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+
+from serving.errors import TableError
+from serving.tables.extra import library
+
+_BLOCK = 2**20  # bytes
+_PATIENCE = 60  # seconds without a byte from the server
+
+
+def is_remote(given: str) -> bool:
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given) is not None
+
+
+def shown(given: str) -> str:
+    """The name for messages: of a URL without user, password and query, which may be keys."""
+    return re.sub(r"[?#].*", "", re.sub(r"://[^/]*@", "://", given)) if is_remote(given) else given
+
+
+def blocks_of(url: str) -> Iterator[bytes]:
+    """The content of `url`; TableError if it cannot be had, or ends before the server said."""
+    return _over_http(url) if url.lower().startswith(("http://", "https://")) else _in_storage(url)
+
+
+def _over_http(url: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:  # noqa: S310 — http or https alone come here
+            left = int(answer.headers.get("Content-Length") or 0)
+            for block in iter(partial(answer.read, _BLOCK), b""):
+                left -= len(block)
+                yield block
+    except urllib.error.HTTPError as error:
+        raise TableError(shown(url), f"cannot be had: the server answers {error.code}", "Check the URL") from error
+    except (OSError, ValueError) as error:
+        raise TableError(shown(url), "cannot be had: the server cannot be reached", "Check the URL") from error
+    if left > 0:
+        raise TableError(shown(url), f"was cut short: {left:,} bytes are missing", "Try again")
+
+
+def _in_storage(url: str) -> Iterator[bytes]:
+    fsspec = library("fsspec")
+    try:
+        with fsspec.open(url, "rb") as file:
+            yield from iter(partial(file.read, _BLOCK), b"")
+    except FileNotFoundError as error:
+        raise TableError(shown(url), "is missing", "Check the URL") from error
+    except ImportError as error:
+        raise TableError(shown(url), f"needs a library: {error}") from error
+    except Exception as error:  # each kind of storage has errors of its own, and their text may hold keys
+        raise TableError(shown(url), f"cannot be read: {type(error).__name__}", "Check the URL and its keys") from error
