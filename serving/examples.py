@@ -69,6 +69,9 @@ ANSWERS: dict[str, Any] = {
                             },
                         },
                     ],
+                    "priority": "high",
+                    "priority_reason": "Veut acheter : une réponse peut faire la vente (Free)",
+                    "owner": "sales",
                 }
             ],
         },
@@ -91,6 +94,9 @@ ANSWERS: dict[str, Any] = {
                         "topic": [{"tag": "digital", "score": 0.95}, {"tag": "digital/checkout", "score": 0.94}],
                     },
                     "targets": [],
+                    "priority": "high",
+                    "priority_reason": "Would buy, but something stands in the way",
+                    "owner": "digital",
                 },
                 {
                     "id": "m2",

@@ -103,7 +103,7 @@ async def held(succession: Succeeding) -> ModelsAnswer:
 @changing.post(
     "/models/{version}/activate",
     summary="Serve another model",
-    responses=problems.documented(401, 403, 409, 413, 415, 422, 429),
+    responses=problems.documented(401, 403, 408, 409, 413, 415, 422, 429),
 )
 async def activate(
     version: Annotated[str, Path(max_length=200)], asked: ChangeRequest, succession: Succeeding, caller: Calling
@@ -120,7 +120,7 @@ async def activate(
 @changing.post(
     "/models/rollback",
     summary="Go back to the model before",
-    responses=problems.documented(401, 403, 409, 413, 415, 422, 429),
+    responses=problems.documented(401, 403, 408, 409, 413, 415, 422, 429),
 )
 async def rollback(asked: ChangeRequest, succession: Succeeding, caller: Calling) -> ChangeAnswer:
     """Activate the version that the champion replaced. 409 if there is none."""

@@ -12,6 +12,7 @@ from model.mention import MAX_CHARACTERS, Mention
 from model.tagger import Tagged, Tags
 from model.taxonomy import Kind, Taxonomy
 from model.watchlist import Role
+from serving.priority import Level, Priority
 
 MAX_ORGANISATIONS = 50
 MAX_ALIASES = 50
@@ -72,7 +73,7 @@ class MentionItem(Asked):
     created_at: Moment | None = Field(
         None, description="When it was written, in ISO 8601.", examples=["2026-03-02T08:15:00Z", "2026-03-02"]
     )
-    answered: bool | None = Field(None, description="Whether somebody has replied to it.")
+    answered: bool | None = Field(None, description="Whether somebody has replied to it; a priority may depend on it.")
 
     def to_mention(self) -> Mention:
         """As the tagger takes it; an empty language is one to detect, an empty target none."""
@@ -135,13 +136,28 @@ class TaggedItem(Told):
     lang: str = Field(description="The language given or detected; `und` if it cannot be told.")
     tags: TagsByGroup = Field(description="Group → its tags, the likeliest first and a parent before its children.")
     targets: list[TargetItem] = Field(description="One entry for each organisation of the watchlist that is named.")
+    priority: Level | None = Field(
+        description="By the rules of the service, the most pressing of `tags` and `targets`; null without rules."
+    )
+    priority_reason: str | None = Field(
+        description="Why, in one line, in the mention's language or English; with the organisation that it is about."
+    )
+    owner: str | None = Field(description="The department that it belongs to, by its name in the rules.")
 
     @classmethod
-    def of(cls, tagged: Tagged) -> TaggedItem:
+    def of(cls, tagged: Tagged, priority: Priority | None) -> TaggedItem:
         targets = [
             TargetItem(name=target.name, role=_role(target.role), tags=_tags(target.tags)) for target in tagged.targets
         ]
-        return cls(id=tagged.id, lang=tagged.lang, tags=_tags(tagged.tags), targets=targets)
+        return cls(
+            id=tagged.id,
+            lang=tagged.lang,
+            tags=_tags(tagged.tags),
+            targets=targets,
+            priority=priority.level if priority else None,
+            priority_reason=priority.reason if priority else None,
+            owner=priority.owner if priority else None,
+        )
 
 
 ErrorCode = Literal["text_empty", "text_too_long", "duplicate_id", "unknown_target", "not_computed"]

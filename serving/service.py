@@ -13,11 +13,14 @@ from fastapi import Depends, Request
 
 from model.errors import BundleError
 from model.mention import Mention
-from model.tagger import Failed, Tagger
+from model.tagger import Failed, Tagged, Tagger
+from model.watchlist import Watchlist
 from serving.batching import Line
 from serving.call import note
 from serving.journal import Journal
 from serving.metrics import Metrics
+from serving.priority import Priorities, Priority, own_target
+from serving.rules import Rules, priorities_for
 from serving.settings import Settings
 
 
@@ -57,25 +60,40 @@ class Service:
     """The bundle's version, worked out once."""
     journal: Journal
     metrics: Metrics
+    rules: Rules | None
+    """The rules of the settings, read once; None for those that ship."""
+    priorities: Priorities | None
+    """The rules made for the model's tags; None if those that ship are for others."""
     users: Users = field(default_factory=Users)
 
     @classmethod
     def of(cls, tagger: Tagger, settings: Settings) -> Service:
-        """The first service of a process."""
+        """The first service of a process. PrioritiesError if the rules of the settings are not for its model."""
+        rules = Rules.load(settings.priorities) if settings.priorities else None
+        priorities = priorities_for(tagger.taxonomy, rules)
         metrics = Metrics()
         line = _line(tagger, settings, metrics)
-        return cls(tagger, line, settings, tagger.bundle.version, Journal(settings.state), metrics)
+        model, journal = tagger.bundle.version, Journal(settings.state)
+        return cls(tagger, line, settings, model, journal, metrics, rules, priorities)
 
     def on(self, tagger: Tagger) -> Service:
-        """The same service on another model, with a line of its own."""
-        line = _line(tagger, self.settings, self.metrics)
-        return replace(self, tagger=tagger, line=line, model=tagger.bundle.version, users=Users())
+        """The same service on another model, with a line of its own. PrioritiesError if the rules are not for it."""
+        priorities = priorities_for(tagger.taxonomy, self.rules)
+        line, model = _line(tagger, self.settings, self.metrics), tagger.bundle.version
+        return replace(self, tagger=tagger, line=line, model=model, priorities=priorities, users=Users())
 
     async def warm(self) -> None:
         """Make the first call, which is slow. BundleError if the network cannot compute."""
         (found,) = await self.line.tag([Mention("warm-up", "Bonjour, ciao, hello")])
         if isinstance(found, Failed):
             raise BundleError(str(self.tagger.bundle.path), "cannot be run", "Export it again with this version")
+
+    def priority(self, mention: Mention, tagged: Tagged, watchlist: Watchlist) -> Priority | None:
+        """How pressing a mention is that was tagged with `watchlist`; None if there are no rules for the tags."""
+        if self.priorities is None:
+            return None
+        target = own_target(watchlist, mention.target)
+        return self.priorities.of(tagged, target=target, answered=mention.answered)
 
     async def close(self) -> None:
         """Let the requests that work with it finish, then stop its workers."""
