@@ -105,7 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     summary="Tag mentions",
     responses={
         200: {"content": {"application/json": {"examples": examples.ANSWERS}}},
-        **problems.documented(401, 403, 413, 415, 422, 429, 503, 504),
+        **problems.documented(401, 403, 408, 413, 415, 422, 429, 503, 504),
     },
 )
 async def tag(
@@ -125,6 +125,7 @@ async def tag(
 
     `tags` are towards the mention's `target`; without one, towards the only organisation of role `brand` in the
     `watchlist`; without a watchlist, of the text as it is. `targets` lists what is said to every organisation named.
+    `priority`, `priority_reason` and `owner` follow from all of them, and from `answered`, by the service's rules.
     """
     if len(asked.mentions) > service.settings.max_mentions:
         limit = f"{service.settings.max_mentions:,}"
@@ -142,7 +143,9 @@ async def tag(
     )
     tagged = dict(zip(places, found, strict=True))
     results = [
-        _result(tagged[place], item, place) if place in tagged else _duplicate(item, place, first[item.id])
+        _result(tagged[place], item, place, service, watchlist)
+        if place in tagged
+        else _duplicate(item, place, first[item.id])
         for place, item in enumerate(asked.mentions)
     ]
     return TagAnswer(model=service.model, taxonomy=service.tagger.taxonomy.id, results=results)
@@ -183,9 +186,11 @@ async def ready(request: Request) -> StatusAnswer:
     return StatusAnswer(status="ready")
 
 
-def _result(result: Tagged | Failed, item: MentionItem, place: int) -> TaggedItem | FailedItem:
+def _result(
+    result: Tagged | Failed, item: MentionItem, place: int, service: Service, watchlist: Watchlist
+) -> TaggedItem | FailedItem:
     if not isinstance(result, Failed):
-        return TaggedItem.of(result)
+        return TaggedItem.of(result, service.priority(item.to_mention(), result, watchlist))
     if result.error.where == "target":
         return _failed(item, place, "unknown_target", str(result.error), "target")
     code: ErrorCode = "text_too_long" if len(item.text) > MAX_CHARACTERS else "text_empty"

@@ -29,6 +29,10 @@ from serving.errors import BusyError, DeadlineError, NotReadyError
 from serving.metrics import Metrics
 from serving.ticket import Ticket
 
+_CHARACTERS = 4  # of a token, about: to refuse a call before anything is done for it
+_KNOWN_SECONDS = 1.0  # of computing, after which the speed is known
+_SHARE = 3  # of a call's time, what may be waiting at its start: as much again comes in while it is computed
+
 
 class Line:
     """Where callers wait for one tagger. `room` is in tokens, `remembered` in texts.
@@ -66,11 +70,12 @@ class Line:
     ) -> list[Tagged | Failed]:
         """As `Tagger.tag`, without blocking the event loop.
 
-        `caller` is who takes turns with others. BusyError if there is no room for the texts, DeadlineError if they
-        are not computed within `seconds`, NotReadyError if the line is closed or its workers died. Cancelled, it
-        gives its place up.
+        `caller` is who takes turns with others. BusyError if there is no room for the texts, or no hope that they are
+        computed within `seconds`; DeadlineError if they then are not; NotReadyError if the line is closed or its
+        workers died. Cancelled, it gives its place up.
         """
         note(mentions=len(mentions))
+        self._check_room(sum(map(len, {mention.text for mention in mentions})) // _CHARACTERS, caller, seconds)
         with self._metrics.timed("prepare"):
             plans = await to_thread.run_sync(self._tagger.plan, mentions, watchlist)
         found, failed = await self._probabilities(plans.texts, caller, seconds)
@@ -133,7 +138,7 @@ class Line:
         return np.array([rows[text] for text in texts]).reshape(len(texts), len(self._tagger.taxonomy.labels)), failed
 
     async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
-        self._enter(ticket, caller)
+        self._enter(ticket, caller, seconds)
         try:
             with fail_after(seconds):
                 await ticket.done
@@ -142,12 +147,23 @@ class Line:
         finally:
             self._leave(ticket)
 
-    def _enter(self, ticket: Ticket, caller: str) -> None:
+    def _check_room(self, tokens: int, caller: str, seconds: float | None) -> None:
+        """BusyError if so many tokens have no room, or come too late: after all that waits, or a turn for each call."""
+        with self._lock:
+            if not self._waiting:
+                return
+            callers = len(self._tickets) + (caller not in self._tickets)
+            in_turns = callers * (len(self._tickets.get(caller, ())) + 1) * tokens
+            needed = min(self._waiting + tokens, in_turns) / self._rate()
+            late = seconds and self._spent > _KNOWN_SECONDS and needed > seconds / _SHARE
+            if late or self._waiting + tokens > self._room:
+                raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
+
+    def _enter(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
         with self._lock:
             if not self.alive:
                 raise NotReadyError("service", "is stopping", "Try again soon")
-            if self._waiting and self._waiting + ticket.waiting > self._room:
-                raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
+            self._check_room(ticket.waiting, caller, seconds)
             self._waiting += ticket.waiting
             self._metrics.entered(ticket.waiting, len(ticket.windows))
             if caller not in self._tickets:
@@ -165,8 +181,11 @@ class Line:
 
     def _seconds_left(self) -> int:
         """About how long what waits will take: whole seconds, 1 or more."""
-        rate = len(self._workers) * self._computed / self._spent if self._spent else 1_000.0
-        return max(1, math.ceil(self._waiting / rate))
+        return max(1, math.ceil(self._waiting / self._rate()))
+
+    def _rate(self) -> float:
+        """Tokens a second that the workers compute together."""
+        return len(self._workers) * self._computed / self._spent if self._computed else 1_000.0
 
     def _next(self) -> tuple[Ticket, int] | None:
         """The next window of the caller whose turn it is; None once the line is closed and empty."""

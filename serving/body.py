@@ -7,20 +7,21 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any
 
-from anyio import move_on_after
+from anyio import fail_after, move_on_after
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from serving.errors import MediaTypeError, RequestTooLargeError
+from serving.errors import MediaTypeError, RequestTooLargeError, SlowRequestError
+from serving.settings import Settings
 
 _DRAINED = 16  # times the limit: what is read and dropped so that a client still sending sees the answer
 _DRAIN_SECONDS = 2.0
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON of at most `app.state.settings.max_bytes`, counted as it comes.
+    """A route whose body is JSON of at most `max_bytes`, counted as it comes, and comes within `receive_seconds`.
 
     Starlette's own RequestBodyLimitMiddleware answers with plain text, so it is not used.
     """
@@ -30,7 +31,7 @@ class JsonRoute(APIRoute):
 
         async def limited(request: Request) -> Response:
             try:
-                body = await _read(request, request.app.state.settings.max_bytes)
+                body = await _read(request, request.app.state.settings)
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -66,19 +67,30 @@ async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Response
         answer.cancel()
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    """The whole body; RequestTooLargeError as soon as more than `limit` bytes are declared or come."""
+async def _read(request: Request, settings: Settings) -> bytes:
+    """The whole body; RequestTooLargeError as soon as too many bytes are declared or come, SlowRequestError if late."""
+    limit, seconds = settings.max_bytes, settings.receive_seconds
     declared = request.headers.get("content-length", "")
-    body = bytearray()
     if not (declared.isdecimal() and int(declared) > limit):
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                break
-        else:
-            return bytes(body)
+        try:
+            with fail_after(seconds):
+                body = await _at_most(request, limit)
+        except TimeoutError:
+            raise SlowRequestError("body", f"did not come within {seconds} s", "Send it at once") from None
+        if body is not None:
+            return body
     await _drain(request, _DRAINED * limit)
     raise RequestTooLargeError("body", f"is longer than {limit:,} bytes", "Send the mentions in several calls")
+
+
+async def _at_most(request: Request, limit: int) -> bytes | None:
+    """The whole body; None as soon as it is longer than `limit` bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
 
 
 async def _drain(request: Request, most: int) -> None:

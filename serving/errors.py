@@ -13,6 +13,14 @@ class SettingsError(ServingError):
     """A setting, in the environment or on the command line, that cannot be used."""
 
 
+class SlowRequestError(ServingError):
+    """A request whose body does not come in the time that the settings give it."""
+
+
+class WorkerError(ServingError):
+    """A process of the service that does not start."""
+
+
 class RequestTooLargeError(ServingError):
     """A request beyond the limits of this service."""
 
@@ -23,6 +31,10 @@ class MediaTypeError(ServingError):
 
 class CredentialsError(ServingError):
     """A call without the user and password that the settings ask for."""
+
+
+class PrioritiesError(ServingError):
+    """A file of rules of priority that cannot be used, or is for another tag set."""
 
 
 class KeysError(ServingError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
+from filelock import FileLock
 
 FILE = "label-studio-events.jsonl"
 
@@ -32,7 +33,7 @@ class Journal:
 def _append(path: Path, event: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(event).encode() + b"\n"
-    with path.open("a+b") as file:
+    with FileLock(path.with_name(f".{path.name}.lock")), path.open("a+b") as file:  # other processes write to it too
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":  # a line that a kill cut short must not take this one with it

@@ -175,7 +175,7 @@ async def model_ready(name: str, service: Served, request: Request) -> NamedRead
 @calls.post(
     "/models/{name}/infer",
     summary="Tag texts, as KServe does",
-    responses=problems.documented(401, 403, 404, 413, 415, 422, 429, 503, 504),
+    responses=problems.documented(401, 403, 404, 408, 413, 415, 422, 429, 503, 504),
 )
 async def infer(
     name: str, asked: InferRequest, service: Served, caller: Calling, timeout_ms: TimeoutMs = None

@@ -70,6 +70,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        Gauge("tympan_workers", "Processes that serve.", registry=registry, multiprocess_mode="livesum").set(1)
         self._seen: tuple[str, str] | None = None
         ProcessCollector("tympan", registry=registry)
 

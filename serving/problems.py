@@ -27,6 +27,7 @@ from serving.errors import (
     NotReadyError,
     RequestTooLargeError,
     ScopeError,
+    SlowRequestError,
     UncomputedError,
     UnfitModelError,
     UnknownModelError,
@@ -41,6 +42,7 @@ STATUS: Mapping[type[TympanError], int] = {
     CredentialsError: 401,
     ScopeError: 403,
     UnknownModelError: 404,
+    SlowRequestError: 408,
     NotHeldError: 409,
     RequestTooLargeError: 413,
     MediaTypeError: 415,
@@ -54,25 +56,27 @@ STATUS: Mapping[type[TympanError], int] = {
 }
 """The status of each error that a request can cause; any other one is the service's own fault, 500."""
 
-_POINTERS: Mapping[type[TympanError], str] = {WatchlistError: "#/watchlist", MisfitError: "#/label_config"}
+_POINTERS: Mapping[type[TympanError], str] = {WatchlistError: "#/watchlist", MisfitError: "#/{where}"}
 """Where in the body the cause of an error is."""
 _HEADERS: Mapping[type[TympanError], Mapping[str, str]] = {
     AccessError: {"WWW-Authenticate": "Bearer"},
     CredentialsError: {"WWW-Authenticate": "Basic"},
     ScopeError: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+    SlowRequestError: {"Connection": "close"},  # what is missing would be taken for the next request
 }
 
 _EXPLAINED = {
     401: "The service asks for a key, or for the user and password of Label Studio, and the call has none.",
     403: "The key does not have the scope that the route needs.",
     404: "No model is served by that name; `detail` says which is.",
+    408: "The body did not come in the time that the service gives it.",
     409: "The models held do not allow it, or none are held but the one served. Nothing has changed.",
     413: "The body, or the number of mentions, is beyond the limit.",
     415: "The body is not `application/json`.",
     422: "The body is no JSON, or a field has a wrong type or value; `errors` points to each.",
     429: "The service has no room for more, or the key's quota is used. `Retry-After` says in how many seconds to try.",
     500: "A fault of the service. Nothing about it is told here; its log has it.",
-    503: "The service is starting or stopping. Try again soon.",
+    503: "The service is starting or stopping, or holds as many connections as it can. Try again soon.",
     504: "The mentions were not computed in the time that `X-Request-Timeout-Ms`, or the service's setting, gives.",
 }
 
@@ -134,7 +138,7 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
         return await _unknown(request, error)
     note(refusal=_reason(error))
     pointer = _POINTERS.get(type(error))
-    errors = [ProblemError(detail=str(error), pointer=pointer)] if pointer else []
+    errors = [ProblemError(detail=str(error), pointer=pointer.format(where=error.where))] if pointer else []
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else _HEADERS.get(type(error))
     return _respond(request, status, str(error), errors, headers)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import socket
 import sys
@@ -13,12 +12,16 @@ import uvicorn
 
 from model.tagger import Tagger
 from serving import logs
+from serving.address import bind, url
 from serving.admission import policy
 from serving.app import create_app
-from serving.errors import SettingsError
+from serving.connection import Connection, raise_limit
+from serving.rules import told
 from serving.settings import Settings
 
 _GRACE_SECONDS = 30
+_IN_A_ROW = 32  # connections taken at once: the reserve of descriptors holds some such rows until they are refused
+_QUEUE = 2048
 
 
 def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
@@ -26,30 +29,40 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
 
     Raises SettingsError if the address cannot be had and BundleError if the bundle cannot be run.
     """
+    serve(settings, bind(settings.host, settings.port), say=say)  # a busy port is known before the model is loaded
+
+
+def serve(settings: Settings, listener: socket.socket, *, say: Callable[[str], None]) -> NoReturn:
+    """Serve on a socket that is bound, as `run` does."""
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal again once it has stopped
         signal.signal(number, lambda *_: sys.exit(0))
     logs.configure(settings.log_format, settings.log_level)
-    listener = _bind(settings.host, settings.port)  # first: a busy port is known before the model is loaded
+    raise_limit()
     callers = policy(settings, listener.getsockname()[0])
     # Nothing here keeps the tagger: once another has replaced it, its memory is to be given back.
     app = create_app(Tagger.load(settings.bundle, threads=settings.threads), settings)
     taxonomy = app.state.service.tagger.taxonomy.id
-    url = _url(settings.host, listener)
+    priorities = told(app.state.service.priorities, app.state.service.rules)
+    address = url(settings.host, listener)
     config = uvicorn.Config(
         app,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        http=Connection,
+        ws="none",
+        backlog=_IN_A_ROW,
+        timeout_keep_alive=settings.receive_seconds,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    ready = f"Serving {app.state.service.model} ({taxonomy}) on {url} - try it at {url}/docs\n{callers}"
-    _Server(config, ready=lambda: say(ready)).run(sockets=[listener])
+    ready = f"Serving {app.state.service.model} ({taxonomy}) on {address} - try it at {address}/docs"
+    _Server(config, ready=lambda: say(f"{ready}\n{callers}\n{priorities}")).run(sockets=[listener])
     sys.exit(0)
 
 
 class _Server(uvicorn.Server):
-    """Calls `ready` when it has begun to listen."""
+    """Calls `ready` when it has begun to listen, with a longer queue of connections than it takes in a row."""
 
     def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -57,25 +70,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():  # asyncio has one number for both
+            listener.listen(_QUEUE)
         if self.started:
             self._ready()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise SettingsError(f"port {port}", f"is in use on {host}", "Choose another: --port") from error
-        raise SettingsError(
-            f"{host}:{port}", f"cannot be listened on: {error.strerror}", "See --host, --port"
-        ) from error
-    return listener
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

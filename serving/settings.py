@@ -27,7 +27,21 @@ class Settings(BaseSettings):
     )
     max_mentions: int = Field(1000, ge=1, description="The most mentions in one call.")
     max_bytes: int = Field(2**20, ge=1, description="The longest request body, in bytes.")
-    threads: int | None = Field(None, ge=1, description="Threads of the network; all processors allowed by default.")
+    max_unpacked: int = Field(
+        8 * 2**30,
+        ge=1,
+        description="The most bytes that a compressed file, a workbook, a URL or standard input may come to.",
+    )
+    receive_seconds: int = Field(
+        20,
+        ge=1,
+        description="Seconds for a request's head to come, for its body, and for an answer to be read; "
+        "idle connections live as long.",
+    )
+    workers: int = Field(1, ge=1, description="Processes that serve on the address.")
+    threads: int | None = Field(
+        None, ge=1, description="Threads of the network in each; by default they share the processors allowed."
+    )
     timeout_ms: int = Field(
         30_000,
         ge=1,
@@ -52,6 +66,9 @@ class Settings(BaseSettings):
         SecretStr(""), validate_default=True, description="The password of that user, in ASCII."
     )
 
+    priorities: Path | None = Field(
+        None, description="The file of rules by which mentions get priorities; those that ship if it is not set."
+    )
     keys: Path | None = Field(
         None, description="The file of the keys that callers need; none is asked for if it is not set."
     )

@@ -61,7 +61,7 @@ calls = APIRouter(route_class=TextsRoute, tags=["compatibility"])
 @calls.post(
     "/predict",
     summary="Label texts, as text-embeddings-inference does",
-    responses=problems.documented(401, 403, 413, 415, 422, 429, 503, 504),
+    responses=problems.documented(401, 403, 408, 413, 415, 422, 429, 503, 504),
 )
 async def predict(asked: LabelRequest, service: Served, caller: Calling, timeout_ms: TimeoutMs = None) -> LabelAnswer:
     """Give every text the labels `group/tag` whose threshold it reaches, and their parents.

@@ -18,8 +18,9 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     if isinstance(case.body, dict):
         _name_once(case.body.get("watchlist"))
         _shape_to_fit(case.body.get("inputs"))
-        if isinstance(case.body.get("label_config"), str):
-            case.body["label_config"] = PAGE  # another one is refused: its tags are not the model's
+        for name in ("label_config", "schema"):
+            if isinstance(case.body.get(name), str):
+                case.body[name] = PAGE  # another one is refused: its tags are not the model's
 
 
 def _name_once(watchlist: object) -> None:

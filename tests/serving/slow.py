@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,10 +19,12 @@ class SlowTagger(Tagger):
         self.started = threading.Semaphore(0)
         self.order: list[int] = []
         self.poison = -1
+        self.pause = 0.0
+        """Seconds that every text takes, without a word of the test."""
 
     def output(self, ids: Sequence[int]) -> Floats:
         self.started.release()
-        self.allowed.acquire()
+        time.sleep(self.pause) if self.pause else self.allowed.acquire()
         self.order.append(len(ids))
         if self.poison == -2:
             raise SystemExit
