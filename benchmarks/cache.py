@@ -1,25 +1,20 @@
-"""Figures that were measured, kept in one JSON file, so that a benchmark that was interrupted goes on."""
+"""Models and baselines that were measured, and the conditions by which they are found again."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.store import Entry, Store, key
 from benchmarks.tasks import Material
 from labels.dataset import fingerprint
 from training.fit import Settings
 
 REVISION = 1
 """Raise it when a change of `model/` or `training/` changes what is learnt: all is then measured anew."""
-_SCHEMA = 1
-
-Entry = dict[str, Any]
-Kind = Literal["models", "baselines"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +35,6 @@ class Conditions:
         return {**asdict(self), **kept}
 
 
-def key(**parts: object) -> str:
-    """16 hexadecimal digits of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-
-
 def data_key(material: Material) -> str:
     """16 hexadecimal digits of a tag set and of which record stands on which side."""
     sides = {name: fingerprint(records) for name, records in material.sides.items()}
@@ -62,25 +52,11 @@ def encoder_name(source: str) -> str:
     return f"{Path(source).name}@{digest.hexdigest()[:8]}"
 
 
-class Cache:
-    """Entries by kind and key, in the order in which they were measured."""
+class Cache(Store):
+    """Models and baselines that were measured."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._entries = self._read()
-
-    def get(self, kind: Kind, name: str) -> Entry | None:
-        return self._entries[kind].get(name)
-
-    def add(self, kind: Kind, name: str, entry: Entry) -> None:
-        """Keep an entry, with what another process may have written meanwhile; the file is replaced whole."""
-        self._entries = self._read()
-        self._entries[kind][name] = entry
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(f".{self._path.name}-draft")
-        text = json.dumps({"schema": _SCHEMA, **self._entries}, ensure_ascii=False, indent=1)
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(self._path)
+        super().__init__(path, ("models", "baselines"))
 
     def seeds(self, conditions: Conditions, seeds: Sequence[int]) -> dict[int, Entry]:
         """Seed → the model measured last under `conditions`."""
@@ -100,14 +76,3 @@ class Cache:
                 settings = entry["conditions"]["settings"]
                 found.setdefault(key(**settings), (settings, []))[1].append(entry)
         return list(found.values())
-
-    def _read(self) -> dict[str, dict[str, Entry]]:
-        if not self._path.exists():
-            return {"models": {}, "baselines": {}}
-        try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
-            if kept["schema"] == _SCHEMA:
-                return {"models": kept["models"], "baselines": kept["baselines"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BenchmarkError(str(self._path), "holds no results", "Give another file by --results") from error
-        raise BenchmarkError(str(self._path), "is of another schema", "Give another file by --results")

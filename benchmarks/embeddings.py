@@ -10,7 +10,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.cache import encoder_name, key
+from benchmarks.cache import encoder_name
+from benchmarks.store import key
 from model.decode import Floats
 from training import encoder as encoders
 

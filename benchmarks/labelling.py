@@ -21,7 +21,7 @@ from benchmarks.embeddings import embeddings
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
 from benchmarks.simulation import FIRST, GROWTH, STRATEGIES, Curve, Pool, simulate
-from benchmarks.tasks import TASKS, Source, Task
+from benchmarks.tasks import TASKS, Material, Source, Task
 from labels.record import Record
 from training.encoder import PACKAGE
 
@@ -81,21 +81,30 @@ def main(
 def _outcome(task: Task, source: Source, seeds: Sequence[int], *, encoder: str, work: Path) -> Outcome:
     """Every strategy with every seed."""
     console = Console(stderr=True)
+    found = pools(task, source, seeds, encoder=encoder, work=work)
+    curves: dict[str, list[Curve]] = {name: [] for name in STRATEGIES}
+    for seed, (_, pool) in zip(seeds, found, strict=True):
+        for name, strategy in STRATEGIES.items():
+            curve = simulate(pool, strategy, seed)
+            curves[name].append(curve)
+            told = f"{curve.needed(GOAL):,.0f} of {len(pool.vectors):,} labels"
+            console.print(f"{task.name}, seed {seed}, {name}: {told}", highlight=False)
+    sizes = ([len(material.sides[side]) for material, _ in found] for side in _SIDES)
+    return Outcome(task.name, curves, *(round(np.mean(size)) for size in sizes))
+
+
+def pools(task: Task, source: Source, seeds: Sequence[int], *, encoder: str, work: Path) -> list[tuple[Material, Pool]]:
+    """For every seed the material of a task, and the pool whose texts are those of its training side, in order."""
     materials = [task.read(source, seed) for seed in seeds]
     records = [record for material in materials for side in _SIDES for record in material.sides[side]]
     vectors = _vectors(records, encoder, work)
-    curves: dict[str, list[Curve]] = {name: [] for name in STRATEGIES}
+    found = []
     for seed, material in zip(seeds, materials, strict=True):
         learnt, test = (material.sides[side] for side in _SIDES)
         if len(learnt) < FIRST or not test:
             raise BenchmarkError(f"{task.name}, seed {seed}", f"has {len(learnt)} texts to label", "Raise --limit")
-        pool = Pool.of(learnt, test, vectors.__getitem__, material.taxonomy)
-        for name, strategy in STRATEGIES.items():
-            curve = simulate(pool, strategy, seed)
-            curves[name].append(curve)
-            told = f"{curve.needed(GOAL):,.0f} of {len(learnt):,} labels"
-            console.print(f"{task.name}, seed {seed}, {name}: {told}", highlight=False)
-    return Outcome(task.name, curves, *(round(np.mean([len(m.sides[side]) for m in materials])) for side in _SIDES))
+        found.append((material, Pool.of(learnt, test, vectors.__getitem__, material.taxonomy)))
+    return found
 
 
 def _vectors(records: Sequence[Record], encoder: str, work: Path) -> dict[str, np.ndarray]:

@@ -22,9 +22,10 @@ from rich.console import Console
 
 from benchmarks import mentions, tables
 from benchmarks.baseline import STRENGTH
-from benchmarks.cache import REVISION, Cache, Conditions, data_key, encoder_name, key
+from benchmarks.cache import REVISION, Cache, Conditions, data_key, encoder_name
 from benchmarks.errors import BenchmarkError
 from benchmarks.measure import measure, measure_baseline
+from benchmarks.store import key
 from benchmarks.tasks import TASKS, Material, Source, Task
 from model.errors import TympanError
 from training.encoder import PACKAGE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,16 +108,21 @@ class Curve:
 
 def simulate(pool: Pool, strategy: Strategy, seed: int) -> Curve:
     """Label the whole pool, round after round, as `strategy` says; the first `FIRST` by `seed` alone."""
+    found = [(len(labelled), head.macro_f1()) for labelled, head in rounds(pool, strategy, seed)]
+    labels, scores = zip(*found, strict=True)
+    return Curve(labels, scores)
+
+
+def rounds(pool: Pool, strategy: Strategy, seed: int) -> Iterator[tuple[Positions, Head]]:
+    """What is labelled after each round of `simulate`, in the order of labelling, and the head that learnt it."""
     size = len(pool.vectors)
     labelled = np.random.default_rng(seed).permutation(size)[:FIRST]
-    labels, scores = [], []
     while True:
         head = Head(pool, labelled)
-        labels.append(len(labelled))
-        scores.append(head.macro_f1())
+        yield labelled, head
         left = np.setdiff1d(np.arange(size), labelled)
         if not len(left):
-            return Curve(tuple(labels), tuple(scores))
+            return
         count = min(len(left), math.ceil(len(labelled) * (GROWTH - 1)))
         labelled = np.concatenate([labelled, strategy(pool, head, left, count, seed)])
 

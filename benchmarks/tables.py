@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from benchmarks.cache import Cache, Conditions, Entry
+from benchmarks.cache import Cache, Conditions
+from benchmarks.store import Entry
 from benchmarks.tasks import Figure, Task
 
 _HEADINGS = ("task", "test", "figure", "seeds", "Tympan", "range", "published", "+/−", "TF-IDF", "+/−")

@@ -8,7 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 
-@pytest.mark.parametrize("name", ["speed", "vocabulary", "quantisation", "agreement", "corpora", "labelling"])
+@pytest.mark.parametrize(
+    "name",
+    ["speed", "vocabulary", "quantisation", "agreement", "corpora", "labelling", "confirmation", "load", "faults"],
+)
 def test_help_shows_examples_and_every_program_writes_markdown(name: str) -> None:
     app = importlib.import_module(f"benchmarks.{name}").app
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).output

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.confirmation import app as confirmation
 from benchmarks.errors import BenchmarkError
 from benchmarks.labelling import app
 from benchmarks.simulation import FIRST, STRATEGIES, Curve, Pool, simulate
@@ -86,6 +87,24 @@ def test_a_few_rows_become_a_table_and_a_picture_and_texts_are_read_by_the_encod
     assert len(kept) == 2
     assert CliRunner().invoke(app, options).exit_code == 0
     assert {file: file.stat().st_mtime_ns for file in work.iterdir()} == kept
+
+
+def test_whole_models_learn_what_was_chosen_and_are_not_trained_twice(
+    data: Path, encoder: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.md"
+    options = ["--data", str(data), "--encoder", str(encoder), "--work", str(tmp_path / "work"), "--seeds", "1"]
+    result = CliRunner().invoke(confirmation, [*options, "--markdown", str(page)])
+    assert result.exit_code == 0, result.output
+    table = page.read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")]
+    queue, chance, _, everything = rows[1:]
+    assert queue[1] == chance[1]
+    assert everything[3] == "100.0"
+    known = (tmp_path / "work" / "confirmation.json").read_bytes()
+    assert CliRunner().invoke(confirmation, [*options, "--markdown", str(page)]).exit_code == 0
+    assert (tmp_path / "work" / "confirmation.json").read_bytes() == known
+    assert page.read_text(encoding="utf-8") == table
 
 
 @pytest.mark.parametrize(
