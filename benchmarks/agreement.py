@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import krippendorff
 import numpy as np
 import numpy.typing as npt
 import typer
-from sklearn.metrics import cohen_kappa_score
 
 from benchmarks.report import MarkdownOption, Report, Table, start
+from labels.consensus import alpha, kappa
 from labels.record import Record
 from model.taxonomy import DEFAULT, Taxonomy
 from training.examples import truth
@@ -67,17 +66,6 @@ def _record(row: Mapping[str, Any], reader: int) -> Record:
     return Record(id=row["id"], text="-", tags=tags)
 
 
-def kappa(cells: Cells) -> float:
-    """Cohen's kappa of two readers over all cells (readers, …) together."""
-    return float(cohen_kappa_score(cells[0].ravel(), cells[1].ravel()))
-
-
-def alpha(cells: Cells) -> float:
-    """Krippendorff's alpha of the same, for a nominal scale."""
-    flat = cells.reshape(2, -1).astype(float)
-    return float(krippendorff.alpha(reliability_data=flat, level_of_measurement="nominal", value_domain=[0.0, 1.0]))
-
-
 def report(readings: Readings) -> Report:
     """Agreement of each group by language, and of each tag."""
     parts = {"all": readings} | {language: readings.of(language) for language in dict.fromkeys(readings.languages)}
@@ -111,8 +99,10 @@ def report(readings: Readings) -> Report:
     )
 
 
-def _shown(cells: Cells) -> tuple[str, str]:
-    return f"{kappa(cells):.2f}", f"{alpha(cells):.2f}"
+def _shown(cells: Cells) -> tuple[str, ...]:
+    """Kappa and alpha of all cells (readers, …) together."""
+    votes = cells.reshape(len(cells), -1).astype(float)
+    return tuple("–" if found is None else f"{found:.2f}" for found in (kappa(votes), alpha(votes)))
 
 
 def _same(cells: Cells) -> str:

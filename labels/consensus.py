@@ -14,7 +14,8 @@ from labels.extra import library
 from labels.schema import TagLists
 from model.taxonomy import Group, Taxonomy
 
-Cells = npt.NDArray[np.bool_]
+Votes = npt.NDArray[np.float64]
+"""Readers, decisions: 1 and 0 for a tag given and not, NaN where a reader did not answer."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,41 @@ def agreement(readings: Iterable[Mapping[str, TagLists]], taxonomy: Taxonomy) ->
     found = {}
     for group in taxonomy.groups:
         for path in group.paths:
-            votes = np.full((len(people), len(shared)), np.nan)
+            votes: Votes = np.full((len(people), len(shared)), np.nan)
             for column, reading in enumerate(shared):
                 for who, tags in reading.items():
                     if group.name in tags:
                         votes[people.index(who), column] = path in group.close(tags[group.name])
-            found[f"{group.name}/{path}"] = _agreement(votes)
+            read = votes[:, (~np.isnan(votes)).sum(axis=0) > 1]
+            given = int((read == 1).any(axis=0).sum())
+            found[f"{group.name}/{path}"] = Agreement(given, alpha(read), kappa(read))
     return found
+
+
+def alpha(votes: Votes) -> float | None:
+    """Krippendorff's alpha of votes (readers, decisions), nominal; None if all are the same.
+
+    Every decision must be of two readers or more.
+    """
+    if len({*votes[~np.isnan(votes)]}) < 2:
+        return None
+    krippendorff = library("krippendorff").alpha
+    return float(krippendorff(reliability_data=votes, level_of_measurement="nominal", value_domain=[0.0, 1.0]))
+
+
+def kappa(votes: Votes) -> float | None:
+    """Cohen's kappa of votes (readers, decisions), the mean over pairs of readers weighted by the decisions they share.
+
+    None if every pair's are all the same.
+    """
+    cohen = library("sklearn.metrics").cohen_kappa_score
+    total, weight = 0.0, 0
+    for first, second in combinations(votes, 2):
+        both = ~np.isnan(first) & ~np.isnan(second)
+        if both.any() and len({*first[both], *second[both]}) > 1:
+            total += float(cohen(first[both], second[both])) * int(both.sum())
+            weight += int(both.sum())
+    return total / weight if weight else None
 
 
 def _majority(group: Group, votes: Sequence[Iterable[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -92,26 +121,3 @@ def _elected(group: Group, votes: Sequence[Sequence[str]]) -> tuple[tuple[str, .
     if len(winners) == 1:
         return tuple(filter(None, winners)), ()
     return (), tuple(filter(None, winners))
-
-
-def _agreement(votes: npt.NDArray[np.float64]) -> Agreement:
-    """Of votes (readers, texts) of 0 and 1, NaN where a reader did not answer."""
-    read = votes[:, (~np.isnan(votes)).sum(axis=0) > 1]
-    given = int((read == 1).any(axis=0).sum())
-    if not given or (np.nan_to_num(read, nan=1) == 1).all():
-        return Agreement(given, None, None)
-    alpha = float(
-        library("krippendorff").alpha(reliability_data=read, level_of_measurement="nominal", value_domain=[0.0, 1.0])
-    )
-    return Agreement(given, alpha, _kappa(read))
-
-
-def _kappa(read: npt.NDArray[np.float64]) -> float | None:
-    cohen = library("sklearn.metrics").cohen_kappa_score
-    total, weight = 0.0, 0
-    for first, second in combinations(read, 2):
-        both = ~np.isnan(first) & ~np.isnan(second)
-        if both.any() and len({*first[both], *second[both]}) > 1:
-            total += float(cohen(first[both], second[both])) * int(both.sum())
-            weight += int(both.sum())
-    return total / weight if weight else None

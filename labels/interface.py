@@ -82,6 +82,29 @@ def fits(schema: str, taxonomy: Taxonomy) -> list[str]:
     return problems
 
 
+def shows(schema: str, taxonomy: Taxonomy) -> list[str]:
+    """What keeps a project from showing suggestions: what `fits` says, and fields that they do not fill in as they are.
+
+    Of a field of another kind, or to something else, Label Studio refuses every suggestion; others it shows in part.
+    """
+    if problems := fits(schema, taxonomy):
+        return problems
+    view = ElementTree.fromstring(schema)  # noqa: S314  as below
+    fields = {field_.get("name"): field_ for kind in FIELDS for field_ in view.iter(kind)}
+    shown = {field_.get("name"): field_.get("value") for field_ in view.iter("Text")}
+    if shown.get(_TEXT) != f"${_TEXT}":
+        problems.append(f"no Text {_TEXT!r} with the value ${_TEXT}")
+    for group in taxonomy.groups:
+        field_, wanted = fields[group.name], "Taxonomy" if group.nested else "Choices"
+        if field_.tag != wanted:
+            problems.append(f"{group.name} is {field_.tag}, not {wanted}")
+        elif not group.nested and group.kind == "multi-label" and field_.get("choice") != "multiple":
+            problems.append(f'{group.name} lacks choice="multiple"')
+        if field_.get("toName") != _TEXT:
+            problems.append(f"{group.name} is not to {_TEXT!r}")
+    return problems
+
+
 def options(schema: str) -> dict[str, set[str]]:
     """Field → the aliases (or values) of its options, joined to paths where they nest; ParseError if it is no XML."""
     view = ElementTree.fromstring(schema)  # noqa: S314  the team's own server's, and expat keeps from bombs

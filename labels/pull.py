@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,25 +22,27 @@ MIRROR = "label-studio.jsonl"
 
 @dataclass(frozen=True)
 class Reading:
-    """One task: who answered what, what they settled, and what of it cannot be used."""
+    """One mention: who answered what, what they settled, and what of it cannot be used."""
 
-    entry: Entry
+    entries: Sequence[Entry]
+    """Its tasks: one, unless somebody copied it by hand."""
     answers: Mapping[str, TagLists]
     """Person → tags, of the newest legal answer."""
     found: Consensus
-    faults: tuple[str, ...] = ()
+    faults: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Task → what is illegal about its answers."""
     skipped: bool = False
     """Whether anybody skipped it, and nobody answered."""
 
     @property
-    def task(self) -> int:
-        return self.entry.task
+    def entry(self) -> Entry:
+        """The first of its tasks, which stands for it."""
+        return self.entries[0]
 
     @property
     def round(self) -> int:
         """Which reading it waits for, or had."""
-        number = self.entry.data.get(ROUND, 1)
-        return number if isinstance(number, int) else 1
+        return round_of(self.entry)
 
     def record(self) -> Record:
         """As a record: what the votes leave even is unsure, so that nothing is learnt from it."""
@@ -50,12 +52,12 @@ class Reading:
 
 @dataclass
 class Pulled:
-    """What a project holds: every task is in just one of `readings`, `open`, `skipped` and `foreign`."""
+    """What a project holds: every task is in just one reading, or in `foreign`."""
 
     readings: list[Reading] = field(default_factory=list)
-    """Tasks with at least one legal answer."""
+    """Mentions with at least one legal answer."""
     open: list[Reading] = field(default_factory=list)
-    """Tasks without one."""
+    """Mentions without one."""
     skipped: list[Reading] = field(default_factory=list)
     foreign: list[int] = field(default_factory=list)
     """Tasks that `tympan labels push` did not make, and that say no mention."""
@@ -68,14 +70,19 @@ class Pulled:
 
     @property
     def tasks(self) -> int:
-        return len(self.readings) + len(self.open) + len(self.skipped) + len(self.foreign)
+        return sum(counts(self).values())
+
+    @property
+    def copied(self) -> list[Reading]:
+        """Mentions of several tasks."""
+        return [reading for reading in (*self.readings, *self.open, *self.skipped) if len(reading.entries) > 1]
 
     @property
     def annotations(self) -> int:
         return sum(len(reading.answers) for reading in self.readings)
 
     def records(self) -> list[Record]:
-        """That of every reading: two tasks of one mention, which `push` never makes, give two of one id."""
+        """That of every mention that was answered."""
         return [reading.record() for reading in self.readings]
 
 
@@ -110,53 +117,73 @@ def pull(
 
 
 def read(entries: Iterable[Entry], people: Mapping[int, str], taxonomy: Taxonomy) -> Pulled:
-    """Sort tasks by what became of them."""
+    """Sort mentions by what became of them. All answers to the tasks of one mention are answers to it."""
     pulled = Pulled()
+    mentions: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.task):
-        if KEY not in entry.data or "text" not in entry.data:
+        if KEY in entry.data and "text" in entry.data:
+            mentions.setdefault(str(entry.data[KEY]), []).append(entry)
+        else:
             pulled.foreign.append(entry.task)
-            continue
-        reading = _reading(entry, people, taxonomy)
-        if reading.faults:
-            pulled.faults[entry.task] = reading.faults
+    for tasks in mentions.values():
+        reading = _reading(tasks, people, taxonomy)
+        pulled.faults |= reading.faults
         state = pulled.readings if reading.answers else pulled.skipped if reading.skipped else pulled.open
         state.append(reading)
     return pulled
 
 
-def _reading(entry: Entry, people: Mapping[int, str], taxonomy: Taxonomy) -> Reading:
+def round_of(entry: Entry) -> int:
+    """Which reading a task waits for, or had."""
+    number = entry.data.get(ROUND, 1)
+    return number if isinstance(number, int) else 1
+
+
+def _reading(tasks: Sequence[Entry], people: Mapping[int, str], taxonomy: Taxonomy) -> Reading:
     answers: dict[str, TagLists] = {}
-    faults: list[str] = []
-    for annotation in _newest(entry.annotations):
+    faults: defaultdict[int, list[str]] = defaultdict(list)
+    same = [entry for entry in tasks if _labelled(entry) == _labelled(tasks[0])]
+    for entry in tasks:
+        if entry not in same:
+            faults[entry.task].append(f"has another text or target than task {tasks[0].task} of the same mention")
+    given = [(entry.task, found) for entry in same for found in _newest(entry.annotations)]
+    for task, annotation in sorted(given, key=lambda pair: _when(pair[1])):
         who = people.get(annotation.who, f"user {annotation.who}")
         if annotation.skipped:
             continue
         answer = from_result(annotation.result, taxonomy)
-        faults += [f"{who}: {problem}" for problem in answer.problems]
+        faults[task] += [f"{who}: {problem}" for problem in answer.problems]
         if answer.tags:
             answers[who] = answer.tags
         elif not answer.problems:
-            faults.append(f"{who}: an empty answer, with nothing chosen and no “none of these”")
-    skipped = any(annotation.skipped for annotation in entry.annotations)
-    try:
-        reading = Reading(entry, answers, consensus(list(answers.values()), taxonomy), tuple(faults), skipped)
-        if answers:
-            reading.record()
-    except TympanError as error:  # data that somebody changed by hand
-        return Reading(entry, {}, Consensus({}, {}), (*faults, str(error)), skipped)
-    return reading
+            faults[task].append(f"{who}: an empty answer, with nothing chosen and no “none of these”")
+    skipped = any(annotation.skipped for _, annotation in given)
+    found = consensus(list(answers.values()), taxonomy)
+    if answers:
+        try:
+            Reading(tasks, answers, found).record()
+        except TympanError as error:  # data that somebody changed by hand
+            faults[tasks[0].task].append(str(error))
+            answers, found = {}, Consensus({}, {})
+    return Reading(tasks, answers, found, {task: tuple(told) for task, told in faults.items() if told}, skipped)
+
+
+def _labelled(entry: Entry) -> tuple[object, object]:
+    """What people read, by which copies of a task are told from a task that somebody changed."""
+    return entry.data["text"], entry.data.get("target")
 
 
 def _newest(annotations: Sequence[Annotation]) -> list[Annotation]:
     """The last annotation of every person."""
-    last: dict[int, Annotation] = {}
-    for annotation in sorted(annotations, key=lambda found: (found.updated_at, found.id)):
-        last[annotation.who] = annotation
-    return list(last.values())
+    return list({annotation.who: annotation for annotation in sorted(annotations, key=_when)}.values())
+
+
+def _when(annotation: Annotation) -> tuple[str, int]:
+    return annotation.updated_at, annotation.id
 
 
 def counts(pulled: Pulled) -> Counter[str]:
-    """How many tasks are in which state."""
+    """How many mentions are in which state; with further tasks of theirs and those of others, all tasks."""
     settled = sum(reading.found.settled for reading in pulled.readings)
     return Counter(
         {
@@ -164,6 +191,7 @@ def counts(pulled: Pulled) -> Counter[str]:
             "disagreed": len(pulled.readings) - settled,
             "open": len(pulled.open),
             "skipped": len(pulled.skipped),
+            "copies": sum(len(reading.entries) - 1 for reading in pulled.copied),
             "not ours": len(pulled.foreign),
         }
     )

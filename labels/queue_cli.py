@@ -70,8 +70,8 @@ def queue(
     from model.watchlist import Watchlist
     from serving.errors import TableError
     from serving.exports import check_output
-    from serving.exports import text_column as find_column
     from serving.tables import open_table
+    from serving.tables.names import text_column as find_column
 
     table = open_table(file)
     column = find_column(table, text_column)

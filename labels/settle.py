@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labels.pull import Pulled
+from labels.pull import Pulled, round_of
 from labels.studio import Project, Studio
 from labels.task import ROUND
 
@@ -14,7 +14,7 @@ VIEW = "Tympan: to be read again"
 
 @dataclass(frozen=True)
 class Settled:
-    """How many tasks are settled, went back now, and wait for a further reading since before."""
+    """How many mentions are settled, went back now, and wait for a further reading since before."""
 
     settled: int
     sent: int
@@ -22,7 +22,7 @@ class Settled:
 
 
 def settle(studio: Studio, project: Project, pulled: Pulled) -> Settled:
-    """Mark every task whose votes are even with the round it waits for, one more than the last. Safe to run again."""
+    """Mark mentions whose votes are even with the round they wait for, one more than the last. Safe to run again."""
     uneven = [reading for reading in pulled.readings if not reading.found.settled]
     if uneven and VIEW not in studio.views(project):
         waits = {"filter": f"filter:tasks:data.{ROUND}", "operator": "greater_or_equal", "type": "Number", "value": 2}
@@ -31,9 +31,10 @@ def settle(studio: Studio, project: Project, pulled: Pulled) -> Settled:
     for reading in uneven:
         wanted = len(reading.answers)  # two answers make the third reading the second round
         if reading.round < wanted:
-            studio.change(reading.task, {**reading.entry.data, ROUND: wanted})
+            studio.change(reading.entry.task, {**reading.entry.data, ROUND: wanted})
             sent += 1
     for reading in pulled.readings:
-        if reading.found.settled and reading.round > 1:
-            studio.change(reading.task, {**reading.entry.data, ROUND: 1})
+        for entry in reading.entries if reading.found.settled else ():
+            if round_of(entry) > 1:
+                studio.change(entry.task, {**entry.data, ROUND: 1})
     return Settled(len(pulled.readings) - len(uneven), sent, len(uneven) - sent)

@@ -194,13 +194,15 @@ class Studio:
             page += 1
 
     def _tasks(self, project: Project, size: int, **params: str) -> Iterator[Mapping[str, Any]]:
-        page, seen = 1, 0
+        page, seen, total = 1, 0, 0
         while True:
             answer = self._ask(
                 "GET", "/api/tasks", params={"project": project.id, "page": page, "page_size": size, **params}
             )
+            if answer["total"] < total:  # the pages after have moved up, and with them went tasks unseen
+                raise StudioError("project", "lost tasks while it was read", "Run it again")
             yield from answer["tasks"]
-            seen += len(answer["tasks"])
+            seen, total = seen + len(answer["tasks"]), answer["total"]
             if seen >= answer["total"] or not answer["tasks"]:
                 return
             page += 1

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from labels.console import progress
 from model.bundle import PRETRAINED
 from model.taxonomy import DEFAULT, Taxonomy
 
 if TYPE_CHECKING:
-    from labels.consensus import Agreement
     from labels.pull import Pulled
     from labels.push import Given
     from labels.studio import Project, Studio
@@ -92,6 +90,7 @@ def push(
 
     tympan labels push "Mentions of spring" export.csv --target Free
     """
+    from labels.interface import shows
     from labels.push import push as send
     from labels.studio import Studio
     from model.tagger import Tagger
@@ -100,7 +99,7 @@ def push(
     total, rows = _rows(file, text_column, target, source)
     organisations = Watchlist.load(watchlist) if watchlist else None
     with Studio(url=url) as studio:
-        found = _fitting(studio, project, (tagger := Tagger.load(bundle)).taxonomy)
+        found = _fitting(studio, project, (tagger := Tagger.load(bundle)).taxonomy, shows)
         with progress() as bar:
             task = bar.add_task("Sending", total=total)
             each = partial(bar.update, task)
@@ -122,7 +121,8 @@ def pull(
     """Fetch what was labelled since the last time and add a version to a dataset, which `tympan train` takes as it is.
 
     Where readers are evenly split, a tag is left out of training until it is settled. Illegal answers are listed, and
-    neither kept nor dropped in silence. Exit code 0: all is whole. 1: some answers are illegal. 2: refused.
+    neither kept nor dropped in silence. What is shown is kept as report.txt in the dataset's folder. Exit code 0: all
+    is whole. 1: some answers are illegal. 2: refused.
 
     For example:
 
@@ -130,18 +130,20 @@ def pull(
 
     tympan train --data runs/spring -o runs/model
     """
-    from labels.consensus import agreement
+    from labels.interface import fits
+    from labels.report import report, show, write
     from labels.studio import Studio
     from labels.versions import add
 
     tags = Taxonomy.load(taxonomy)
     with Studio(url=url) as studio:
-        found = _fitting(studio, project, tags)
+        found = _fitting(studio, project, tags, fits)
         pulled = _pulled(studio, found, output, tags)
-        _show(pulled)
-        _agreed(agreement((reading.answers for reading in pulled.readings), tags))
-        _disagreed(pulled, studio, found)
+        parts = list(report(pulled, tags, partial(studio.link, found)))
+    for part in parts:
+        show(part, Console())
     manifest = add(output, pulled.records(), taxonomy=tags)
+    write(parts, output)
     if manifest is None:
         typer.echo(f"{output}: nothing new since the last version")
     else:
@@ -165,26 +167,26 @@ def settle(
 
     tympan labels settle "Mentions of spring" -o runs/spring
     """
+    from labels.interface import fits
     from labels.settle import VIEW
     from labels.settle import settle as send_back
     from labels.studio import Studio
 
     tags = Taxonomy.load(taxonomy)
     with Studio(url=url) as studio:
-        found = _fitting(studio, project, tags)
+        found = _fitting(studio, project, tags, fits)
         done = send_back(studio, found, _pulled(studio, found, output, tags))
     typer.echo(f"{done.settled:,} settled, {done.sent:,} sent back, {done.waiting:,} waiting since before")
     if done.sent or done.waiting:
         typer.echo(f"Labellers find them in the view “{VIEW}”")
 
 
-def _fitting(studio: Studio, name: str, taxonomy: Taxonomy) -> Project:
-    """The project of that name, if it is labelled with `taxonomy`."""
+def _fitting(studio: Studio, name: str, taxonomy: Taxonomy, check: Callable[[str, Taxonomy], list[str]]) -> Project:
+    """The project of that name, if `check` finds no problem with `taxonomy` in its configuration."""
     from labels.errors import StudioError
-    from labels.interface import fits
 
     project = studio.project(name)
-    if problems := fits(project.schema, taxonomy):
+    if problems := check(project.schema, taxonomy):
         raise StudioError(
             f"project {project.title!r}",
             f"does not fit {taxonomy.id}: {'; '.join(problems)}",
@@ -198,9 +200,9 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
     from labels.push import Given
     from model.language import detect
     from model.mention import Mention, prepare, wording
-    from serving.exports import DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS, column_called
-    from serving.exports import text_column as find_column
     from serving.tables import open_table
+    from serving.tables.names import DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS, column_called
+    from serving.tables.names import text_column as find_column
 
     table = open_table(file)
     column = find_column(table, text_column)
@@ -235,36 +237,3 @@ def _pulled(studio: Studio, project: Project, folder: Path, taxonomy: Taxonomy) 
             taxonomy,
             each=lambda done, total: bar.update(task, completed=done, total=total),
         )
-
-
-def _show(pulled: Pulled) -> None:
-    from labels.pull import counts
-
-    table = Table("tasks", "", title=f"{pulled.tasks:,} tasks, {pulled.annotations:,} answers", title_justify="left")
-    for state, count in counts(pulled).items():
-        table.add_row(state, f"{count:,}")
-    table.add_row("changed since the last time", f"{pulled.changed:,}")
-    table.add_row("deleted since the last time", f"{pulled.deleted:,}")
-    Console().print(table)
-    for task, faults in pulled.faults.items():
-        typer.echo(f"task {task}: {'; '.join(faults)}", err=True)
-
-
-def _agreed(found: dict[str, Agreement]) -> None:
-    """A table of the tags that anybody gave to a text read twice, the least agreed first."""
-    known = {tag: each for tag, each in found.items() if each.given}
-    if not known:
-        return
-    table = Table("tag", title="Agreement of readers", title_justify="left")
-    for heading in ("given", "alpha", "kappa"):
-        table.add_column(heading, justify="right")
-    for tag, each in sorted(known.items(), key=lambda item: (item[1].alpha is None, item[1].alpha)):
-        table.add_row(tag, str(each.given), *("–" if x is None else f"{x:.2f}" for x in (each.alpha, each.kappa)))
-    Console().print(table)
-
-
-def _disagreed(pulled: Pulled, studio: Studio, project: Project) -> None:
-    for reading in pulled.readings:
-        if not reading.found.settled:
-            split = ", ".join(f"{group}: {'|'.join(paths)}" for group, paths in reading.found.unsure.items())
-            typer.echo(f"disagreed on {split}: {studio.link(project, reading.task)}")

@@ -6,6 +6,7 @@ framework of its own, is not used.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -15,7 +16,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBasic
 from pydantic import BaseModel, ConfigDict, Field
 
-from labels.interface import fits
+from labels.interface import shows
+from model.taxonomy import Taxonomy
 from serving import problems
 from serving.body import JsonRoute
 from serving.errors import CredentialsError, MisfitError, RequestTooLargeError
@@ -27,6 +29,7 @@ PREFIX = "/label-studio"
 RECORDED = ("START_TRAINING", "ANNOTATION_CREATED", "ANNOTATIONS_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED")
 """The actions that retraining goes by; others are none of its business."""
 _basic = HTTPBasic(auto_error=False)
+_log = logging.getLogger(__name__)
 
 
 class Heard(BaseModel):
@@ -39,6 +42,7 @@ class SetupRequest(Heard):
     """A project that wants suggestions."""
 
     project: str | None = Field(None, description="Its number, and the second when it was made.")
+    label_config: str = Field(alias="schema", description="Its labelling configuration, in XML.")
 
 
 class TaskItem(Heard):
@@ -126,6 +130,13 @@ async def _admit(request: Request) -> None:
         raise CredentialsError("authorization", "is not that of this service", "Give its user and password")
 
 
+def _check(schema: str, taxonomy: Taxonomy, *, field: str) -> None:
+    """MisfitError unless the project whose configuration is `schema`, in that field of the body, shows suggestions."""
+    if faults := shows(schema, taxonomy):
+        problem = f"does not fit {taxonomy.id}: {'; '.join(faults)}"
+        raise MisfitError(field, problem, "Make the project with tympan labels init, or serve its own model")
+
+
 class AdmittedRoute(JsonRoute):
     """A route that asks who calls before it reads the body."""
 
@@ -160,26 +171,36 @@ async def versions(service: Served) -> VersionsAnswer:
     return VersionsAnswer(versions=[service.model])
 
 
-@calls.post("/setup", summary="Connect a project", responses=problems.documented(401, 413, 415, 422))
-async def setup(_: SetupRequest, service: Served) -> SetupAnswer:
-    """The version of the model. Nothing of the call is kept, least of all the access token that it carries."""
+@calls.post("/setup", summary="Connect a project", responses=problems.documented(401, 408, 413, 415, 422))
+async def setup(asked: SetupRequest, service: Served) -> SetupAnswer:
+    """The version of the model. Nothing of the call is kept, least of all the access token that it carries.
+
+    A project whose configuration has other tags than the model, or does not show its suggestions, is refused: `detail`
+    says why. Label Studio shows the status and the way to this service's log.
+    """
+    try:
+        _check(asked.label_config, service.tagger.taxonomy, field="schema")
+    except MisfitError:
+        _log.warning("a project of Label Studio does not fit the model: tympan labels push to it says in what")
+        raise
     return SetupAnswer(model_version=service.model)
 
 
-@calls.post("/predict", summary="Suggest tags for tasks", responses=problems.documented(401, 413, 415, 422))
+@calls.post(
+    "/predict",
+    summary="Suggest tags for tasks",
+    responses=problems.documented(401, 408, 413, 415, 422, 429, 503),
+)
 async def predict(asked: PredictRequest, service: Served) -> PredictAnswer:
     """Give every task the tags of its text, towards the target and with the watchlist of its data, if it has them.
 
-    A task that cannot be read has an empty result, and the others are tagged all the same. A project whose
-    configuration has other tags than the model is refused: `detail` says which.
+    A task that cannot be read has an empty result, and the others are tagged all the same. A project is refused as
+    by `/setup`.
     """
     if len(asked.tasks) > service.settings.max_mentions:
         limit = f"{service.settings.max_mentions:,}"
         raise RequestTooLargeError("tasks", f"are more than {limit}", "Select fewer, or raise TYMPAN_MAX_MENTIONS")
-    taxonomy = service.tagger.taxonomy
-    if faults := fits(asked.label_config, taxonomy):
-        problem = f"does not fit {taxonomy.id}: {'; '.join(faults)}"
-        raise MisfitError("label_config", problem, "Make the project with tympan labels init, or serve its own model")
+    _check(asked.label_config, service.tagger.taxonomy, field="label_config")
     found = await service.line.suggest([task.data for task in asked.tasks])
     return PredictAnswer(results=[PredictionItem(**prediction) for prediction in found])
 
@@ -190,7 +211,7 @@ async def predict(asked: PredictRequest, service: Served) -> PredictAnswer:
     status_code=201,
     responses={
         200: {"model": EventAnswer, "description": "An action that is not recorded."},
-        **problems.documented(401, 413, 415, 422),
+        **problems.documented(401, 408, 413, 415, 422),
     },
 )
 async def webhook(event: EventRequest, service: Served, response: Response) -> EventAnswer:

@@ -1,4 +1,4 @@
-"""Agreement of two readers, against figures worked out by hand, and the readings that are kept."""
+"""The readings that are kept, and what the corpora made of them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from benchmarks.agreement import READINGS, Readings, alpha, kappa
+from benchmarks.agreement import READINGS, Readings
 from benchmarks.corpora import CORPORA
 from labels import record
 from model.taxonomy import DEFAULT, Taxonomy
 
 TAXONOMY = Taxonomy.load(DEFAULT)
 ROWS = [json.loads(line) for path in sorted(READINGS.glob("*.jsonl")) for line in path.open(encoding="utf-8")]
-
-
-def test_agreement_is_what_the_formulas_say() -> None:
-    """Of 10 records both give the tag to 2, only the first to 1, only the second to 1.
-
-    Kappa: observed 0.8, by chance 0.3² + 0.7² = 0.58. Alpha: observed disagreement 0.2, by chance 2·6·14 / (20·19).
-    """
-    first = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0], dtype=np.bool_)
-    second = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0], dtype=np.bool_)
-    cells = np.array([first, second])
-    assert kappa(cells) == pytest.approx((0.8 - 0.58) / (1 - 0.58))
-    assert alpha(cells) == pytest.approx(1 - 0.2 / (2 * 6 * 14 / (20 * 19)))
-    assert kappa(np.array([first, first])) == alpha(np.array([first, first])) == 1
 
 
 def test_a_leaf_counts_for_its_parent(tmp_path: Path) -> None:

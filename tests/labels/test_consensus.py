@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from labels.consensus import agreement, consensus
+from labels.consensus import agreement, alpha, consensus, kappa
 from tests.bundles import tiny_taxonomy
 
 TAGS = tiny_taxonomy(exclusive=True)
@@ -47,6 +48,24 @@ def test_of_an_exclusive_group_the_tag_with_most_votes_wins_and_a_tie_is_unsure(
     tie = consensus(votes[1:], TAGS)
     assert tie.tags == {"sentiment": ()}
     assert tie.unsure == {"sentiment": ("positive", "neutral")}
+
+
+def test_agreement_is_what_the_formulas_say() -> None:
+    """Of 10 decisions both say yes to 2, only the first to 1, only the second to 1.
+
+    Kappa: observed 0.8, by chance 0.3² + 0.7² = 0.58. Alpha: observed disagreement 0.2, by chance 2·6·14 / (20·19).
+    """
+    first, second = [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0, 0, 0]
+    votes = np.array([first, second], dtype=float)
+    assert kappa(votes) == pytest.approx((0.8 - 0.58) / (1 - 0.58))
+    assert alpha(votes) == pytest.approx(1 - 0.2 / (2 * 6 * 14 / (20 * 19)))
+    same = np.array([first, first], dtype=float)
+    assert kappa(same) == alpha(same) == 1
+
+
+def test_kappa_of_three_readers_is_the_mean_over_pairs_weighted_by_what_they_share() -> None:
+    votes = np.array([[1, 0, 1, 0], [1, 0, 1, 0], [0, 1, np.nan, np.nan]])
+    assert kappa(votes) == pytest.approx((4 * 1 + 2 * -1 + 2 * -1) / 8)
 
 
 def test_agreement_is_one_for_readers_who_agree_and_below_nought_for_those_who_never_do() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labels.interface import NONE, configuration, fits, from_result, to_result
+from labels.interface import NONE, configuration, fits, from_result, shows, to_result
 from model.taxonomy import DEFAULT, Taxonomy
 from tests.bundles import tiny_taxonomy
 
@@ -25,6 +25,7 @@ def page(language: str) -> Element:
 @pytest.mark.parametrize("taxonomy", [LISTENING, TINY])
 def test_a_page_fits_the_tags_that_it_was_made_of_in_every_language(taxonomy: Taxonomy, language: str) -> None:
     assert fits(configuration(taxonomy, language=language), taxonomy) == []
+    assert shows(configuration(taxonomy, language=language), taxonomy) == []
 
 
 def test_titles_are_of_the_labellers_language_and_aliases_are_paths() -> None:
@@ -45,6 +46,20 @@ def test_what_a_page_lacks_and_has_too_much_is_said_by_name() -> None:
     schema = configuration(TINY).replace('alias="churn"', 'alias="goodbye"').replace('name="topic"', 'name="subject"')
     assert fits(schema, TINY) == ["intent lacks churn", "intent has unknown goodbye", "no field 'topic'"]
     assert fits("<View>", TINY) == ["its configuration is no XML"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('toName="text"', 'toName="words"', [f"{group.name} is not to 'text'" for group in TINY.groups]),
+        ('choice="multiple"', 'choice="single"', ['intent lacks choice="multiple"']),
+        ('value="$text"', 'value="$words"', ["no Text 'text' with the value $text"]),
+        ("Choices", "Taxonomy", ["intent is Taxonomy, not Choices"]),
+        ('alias="churn"', 'alias="goodbye"', ["intent lacks churn", "intent has unknown goodbye"]),
+    ],
+)
+def test_what_keeps_a_page_from_showing_suggestions_is_said_by_field(old: str, new: str, told: list[str]) -> None:
+    assert shows(configuration(TINY).replace(old, new), TINY) == told
 
 
 @given(st.data())

@@ -107,9 +107,14 @@ def test_tasks_of_which_none_can_be_read_are_no_fault(client: httpx.Client) -> N
 
 
 def test_a_project_with_other_tags_is_refused_by_their_names(client: httpx.Client) -> None:
-    body = problem(predict(client, {"text": "panne"}, schema=PAGE.replace('alias="churn"', 'alias="goodbye"')), 422)
-    assert "does not fit tiny@1.0: intent lacks churn; intent has unknown goodbye" in body["detail"]
-    assert body["errors"][0]["pointer"] == "#/label_config"
+    other = PAGE.replace('alias="churn"', 'alias="goodbye"')
+    connected = client.post("/label-studio/setup", json={**SETUP, "schema": other})
+    for answer, pointer in ((predict(client, {"text": "panne"}, schema=other), "label_config"), (connected, "schema")):
+        body = problem(answer, 422)
+        assert "does not fit tiny@1.0: intent lacks churn; intent has unknown goodbye" in body["detail"]
+        assert body["errors"][0]["pointer"] == f"#/{pointer}"
+        assert ACCESS not in str(body)
+    assert client.get("/label-studio/health").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_more_tasks_than_mentions_are_allowed_are_refused(client: httpx.Client) 
 
 def test_the_token_of_a_setup_is_neither_said_nor_written(bundle: Path, tmp_path: Path) -> None:
     running = start(bundle, TYMPAN_STATE=str(tmp_path))
-    for body in (SETUP, {**SETUP, "project": {"access_token": ACCESS}}):
+    for body in (SETUP, {**SETUP, "project": {"access_token": ACCESS}}, {**SETUP, "schema": f"<View>{ACCESS}</View>"}):
         assert ACCESS not in httpx.post(f"{running.url}/label-studio/setup", json=body).text
     stop(running)
     assert running.process.stdout

@@ -99,6 +99,12 @@ class Labeller:
     def remove(self, task: int) -> None:
         self._client.delete(f"/api/tasks/{task}").raise_for_status()
 
+    def copy(self, project: int) -> None:
+        """Export a project and import what was written, which makes every task again, with its answers."""
+        found = self._get(f"/api/projects/{project}/export", exportType="JSON", download_all_tasks="true")
+        tasks = [{"data": task["data"], "annotations": task["annotations"]} for task in found]
+        self._client.post(f"/api/projects/{project}/import", json=tasks).raise_for_status()
+
     def predictions(self, task: int) -> list[dict[str, Any]]:
         return list(self._get(f"/api/tasks/{task}")["predictions"])
 

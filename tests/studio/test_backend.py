@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import Result
 
-from labels.interface import to_result
+from labels.interface import configuration, to_result
 from labels.studio import Studio
 from model.bundle import Bundle
 from serving.journal import FILE
@@ -22,6 +22,7 @@ from tests.studio.server import Labeller, Server
 
 TAGS = tiny_taxonomy()
 USER, PASSWORD = "studio", "a long password"
+CREDENTIALS = {"auth_method": "BASIC_AUTH", "basic_auth_user": USER, "basic_auth_pass": PASSWORD}
 
 
 @pytest.fixture
@@ -40,11 +41,12 @@ def admin(server: Server) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def project(tympan: Callable[..., Result], server: Server, admin: httpx.Client) -> int:
+def project(tympan: Callable[..., Result], server: Server, admin: httpx.Client, request: pytest.FixtureRequest) -> int:
     """A project with three tasks that somebody else made, one of them without a text."""
-    assert tympan("init", "With a model").exit_code == 0
+    title = request.node.name[:50]
+    assert tympan("init", title).exit_code == 0
     with Studio(url=server.url, token=server.token) as studio:
-        number = studio.project("With a model").id
+        number = studio.project(title).id
     data = [{"text": "je résilie"}, {"text": "Orange en panne", "target": "Orange"}, {"text": " "}]
     ask(admin, f"/api/projects/{number}/import", [{"about": "–", **entry} for entry in data])
     return number
@@ -54,6 +56,12 @@ def ask(admin: httpx.Client, path: str, body: Any) -> Any:
     answer = admin.post(path, json=body)
     assert answer.is_success, answer.text
     return answer.json() if answer.content else None
+
+
+def retrieve(admin: httpx.Client, project: int) -> None:
+    """Have the model asked for suggestions for all tasks."""
+    everything = {"selectedItems": {"all": True, "excluded": []}}
+    ask(admin, f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", everything)
 
 
 def events(folder: Path) -> list[tuple[str, int, list[int], list[int]]]:
@@ -66,13 +74,11 @@ def test_suggestions_are_asked_for_and_seen_on_the_tasks_and_what_is_answered_is
 ) -> None:
     connection = {"project": project, "title": "Tympan", "url": f"{service.url}/label-studio"}
     assert admin.post("/api/ml", json=connection).status_code == 400  # without the password
-    credentials = {"auth_method": "BASIC_AUTH", "basic_auth_user": USER, "basic_auth_pass": PASSWORD}
-    model = ask(admin, "/api/ml", {**connection, **credentials})["id"]
+    model = ask(admin, "/api/ml", {**connection, **CREDENTIALS})["id"]
     version = Bundle.read(bundle).version
     assert admin.get(f"/api/ml/{model}/versions").json() == {"versions": [version]}
 
-    everything = {"selectedItems": {"all": True, "excluded": []}}
-    ask(admin, f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", everything)
+    retrieve(admin, project)
     tasks = first.tasks(project)
     found = {text: first.predictions(task) for text, task in tasks.items()}
     leaving, outage = {"intent": ("churn",), "topic": ()}, {"intent": ("friction",), "topic": ("service/outage",)}
@@ -95,3 +101,26 @@ def test_suggestions_are_asked_for_and_seen_on_the_tasks_and_what_is_answered_is
         ("ANNOTATIONS_DELETED", project, [], [annotation]),
         ("START_TRAINING", project, [], []),
     ]
+
+
+def test_whoever_connects_a_project_with_another_page_sees_that_it_is_refused_and_a_change_of_the_page_shows(
+    project: int, server: Server, admin: httpx.Client, first: Labeller, service: Running
+) -> None:
+    connection = {"project": project, "title": "Tympan", "url": f"{service.url}/label-studio", **CREDENTIALS}
+    own, other = configuration(TAGS), configuration(TAGS).replace('alias="churn"', 'alias="goodbye"')
+    with Studio(url=server.url, token=server.token) as studio:
+        found = studio.project(str(project))
+        studio.configure(found, label_config=other)
+        refused = admin.post("/api/ml", json=connection)
+        assert refused.status_code == 400
+        assert "422" in refused.text
+        assert "incompatible with the current labeling configuration" in refused.text
+        studio.configure(found, label_config=own)
+        model = ask(admin, "/api/ml", connection)["id"]
+        studio.configure(found, label_config=other)
+    (listed,) = admin.get("/api/ml", params={"project": project}).json()
+    assert (listed["id"], listed["readable_state"]) == (model, "Error")
+    assert "422" in listed["error_message"]
+    retrieve(admin, project)
+    assert all(first.predictions(task) == [] for task in first.tasks(project).values())
+    assert any("does not fit the model" in line for line in service.logged())

@@ -14,7 +14,7 @@ from labels.interface import configuration, to_result
 from labels.pull import pull
 from labels.push import BLOCK, Given, push
 from labels.record import Record
-from labels.studio import FETCHED, Studio
+from labels.studio import FETCHED, LISTED, Studio
 from model.mention import Mention
 from model.tagger import Tagger
 from tests.bundles import tiny_taxonomy
@@ -99,6 +99,17 @@ def _pull_with_a_kill(frail: Server, folder: Path) -> None:
     ids = [record.id for record in pulled.records()]
     assert sorted(ids) == sorted(f"more {n}" for n in range(2 * FETCHED))
     assert all(isinstance(record, Record) for record in pulled.records())
+
+
+def test_tasks_deleted_while_a_project_is_read_hide_no_others(server: Server, first: Labeller) -> None:
+    with Studio(url=server.url, token=server.token) as studio:
+        project = studio.create("shrinking", configuration(tiny_taxonomy()), description="", version="v")
+        studio.add(project, [{"data": {"mention": f"{n}", "text": "merci"}} for n in range(LISTED + 2)])
+        states = studio.states(project)
+        first.remove(next(states).id)
+        with pytest.raises(StudioError, match="lost tasks while it was read"):
+            list(states)
+        assert len(list(studio.states(project))) == LISTED + 1
 
 
 def test_a_copy_of_another_project_is_refused(tympan: Callable[..., Result], server: Server, tmp_path: Path) -> None:

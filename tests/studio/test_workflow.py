@@ -116,6 +116,10 @@ def test_what_two_people_answer_becomes_records_and_ties_go_back_for_a_third_rea
     pulled = tympan("pull", project, "-o", folder)
     assert pulled.exit_code == 0, pulled.output
     assert "disagreed on intent: churn, topic: price/level" in pulled.output
+    report = (folder / "report.txt").read_text(encoding="utf-8")
+    assert "Agreement of readers" in report
+    link = f"{server.url}/projects/{at}/data?task={tasks['trop cher']}"
+    assert f"disagreed on intent: churn, topic: price/level: {link}\n" in report
     found = records(folder)
     assert found["merci bravo"].tags == {"intent": ("praise",), "topic": ()}
     assert found["rien à dire"].tags == {"intent": (), "topic": ()}
@@ -218,8 +222,10 @@ def test_a_wrong_token_or_server_is_one_line_without_the_token(
 
 
 def test_an_unknown_project_and_a_title_that_is_taken_are_one_line_each(tympan: Tympan, project: str) -> None:
-    missing = tympan("push", "no such project", __file__)
-    assert missing.exit_code == 2
+    missing = tympan("pull", "no such project", "-o", "nowhere")
+    assert "'no such project' is no project's title" in missing.output
     taken = tympan("init", project)
-    assert taken.exit_code == 2
     assert "is there already" in taken.output
+    for result in (missing, taken):
+        assert result.exit_code == 2
+        assert len(result.output.splitlines()) == 1
