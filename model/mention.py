@@ -65,6 +65,8 @@ def named(text: str, watchlist: Watchlist) -> list[Organisation]:
 
     Not those of its URLs, which become `http`, but those of its hashtags, which are split.
     """
+    if not watchlist:
+        return []
     text = _readable(text)
     split = _HASHTAG.sub(_split_hashtag, watchlist.mask(text, None))
     found = {organisation.name for organisation in (*watchlist.found(text), *watchlist.found(split))}

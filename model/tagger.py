@@ -209,10 +209,10 @@ def _planned(mention: Mention, watchlist: Watchlist) -> _Plan:
         raise MentionError(
             "text", f"has {len(mention.text):,} characters", f"Send at most {MAX_CHARACTERS:,}, or split it"
         )
-    if not prepare(mention.text):
-        raise MentionError("text", "is empty", "Send the text of the mention")
     watchlist, target = considered(watchlist, mention.target)
     main = prepare(mention.text, watchlist=watchlist, target=target)
+    if not main:
+        raise MentionError("text", "is empty", "Send the text of the mention")
     found = [
         (organisation, prepare(mention.text, watchlist=watchlist, target=organisation.name))
         for organisation in named(mention.text, watchlist)

@@ -92,7 +92,7 @@ class KeyRoute(APIRoute):
         return admitted
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 

@@ -122,9 +122,9 @@ def tag(
     from rich.console import Console
 
     from serving.exports import check_output, output_for
-    from serving.exports import text_column as find_text_column
     from serving.settings import Settings
     from serving.tables import open_table
+    from serving.tables.names import text_column as find_text_column
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit removes what is half-written, a kill would not
     aloud = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -18,11 +18,6 @@ from serving.errors import TableError
 from serving.priority import Priorities
 from serving.reply import replied
 from serving.tables import Row, Table
-from serving.tables.names import DATE_COLUMNS as DATE_COLUMNS
-from serving.tables.names import SOURCE_COLUMNS as SOURCE_COLUMNS
-from serving.tables.names import TARGET_COLUMNS as TARGET_COLUMNS
-from serving.tables.names import column_called as column_called
-from serving.tables.names import text_column as text_column
 from serving.tables.source import ENDINGS, compressed, plain_suffix
 
 _FORMATS = {
@@ -82,10 +77,10 @@ class Summary:
 def check_output(table: Table, output: Path, *, whole: bool = False) -> None:
     """Raise TableError if `output` is the input, has no folder, or is of another format.
 
-    Unless the `whole` table is to be written, its rows must be lines that can be taken apart.
+    Unless the `whole` table is to be written, its rows must be such that can be taken apart.
     """
-    if not whole:
-        _ = table.encoding
+    if not whole and not table.apart:
+        raise TableError(table.source.name, f"is {table.format}, of which no rows are taken", "Save it as CSV or JSONL")
     if output.resolve() == table.path.resolve() or (output.exists() and output.samefile(table.path)):
         raise TableError(str(output), "is the input", "Choose another name for the output")
     if not output.parent.is_dir():

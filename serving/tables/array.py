@@ -20,6 +20,7 @@ class ArrayTable(JsonTable):
     """A JSON array. What stands between its elements, and around them, is passed on as it is."""
 
     format = "JSON"
+    apart = False
     problem = "Make an array of objects"
 
     def rows(self) -> Iterator[Row]:

@@ -41,6 +41,8 @@ class Table(ABC):
     """The columns of the file, in order."""
     count: int
     """How many rows it has, blank ones left out."""
+    apart: bool = False
+    """Whether some of its rows, one after the other, are such a table too."""
     profile: Profile | None = None
     """Whose export it is, if that is known."""
     notes: tuple[str, ...] = ()
@@ -93,6 +95,8 @@ class Table(ABC):
 
 class LinesTable(Table):
     """A table that is text, each of its rows some lines of it."""
+
+    apart = True
 
     def __init__(self, source: Source, encoding: Encoding) -> None:
         super().__init__(source)

@@ -16,6 +16,7 @@ from serving.schemas import TagAnswer
 from tests.serving.calls import names, tag
 
 WATCHLIST = [{"name": "Free", "role": "brand", "aliases": ["freebox"]}, {"name": "Orange", "role": "competitor"}]
+WITHOUT_RULES = {"priority": None, "priority_reason": None, "owner": None}
 
 
 def test_mentions_are_tagged_in_the_shape_that_is_promised(client: httpx.Client, bundle: Path) -> None:
@@ -38,12 +39,14 @@ def test_mentions_are_tagged_in_the_shape_that_is_promised(client: httpx.Client,
                     {"name": "Free", "role": "brand", "tags": {"intent": [], "topic": []}},
                     {"name": "Orange", "role": "competitor", "tags": {"intent": [], "topic": []}},
                 ],
+                **WITHOUT_RULES,
             },
             {
                 "id": "b",
                 "lang": answer.json()["results"][1]["lang"],
                 "tags": {"intent": [], "topic": []},
                 "targets": [],
+                **WITHOUT_RULES,
             },
         ],
     }

@@ -120,6 +120,24 @@ async def test_a_call_beyond_the_room_is_refused_at_once_and_says_when_to_come_b
     line.close()
 
 
+async def test_a_call_that_cannot_be_computed_in_its_time_is_refused_at_once_and_a_short_one_is_not(
+    slow: SlowTagger,
+) -> None:
+    line = Line(slow)
+    slow.pause = 0.15
+    await line.tag(mentions(*(f"cher {of_length(20 + n)}" for n in range(8))), seconds=60)  # 1.2 s: the speed is known
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: line.tag(mentions(*(of_length(20 + n) for n in range(8))), caller="big", seconds=60))
+        await under_way(slow)
+        await waiting_for(line, 100)
+        long = mentions(*(f"merci {of_length(20 + n)}" for n in range(8)))
+        with pytest.raises(BusyError) as refused:
+            await line.tag(long, caller="other", seconds=3)
+        assert refused.value.seconds >= 1
+        assert intents(await line.tag(mentions("panne"), caller="other", seconds=30)) == [["friction"]]
+    line.close()
+
+
 async def test_a_call_larger_than_the_room_is_taken_when_nothing_waits(tagger: Tagger) -> None:
     line = Line(tagger, room=1)
     assert len(await line.tag(mentions("panne", "merci"))) == 2

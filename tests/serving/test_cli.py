@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import signal
 import socket
@@ -21,8 +22,9 @@ FRENCH = "\ufeffid;date;message\r\n1;2024-11-13;panne, encore ! déjà l’été
 ITALIAN = 'id,testo\n1,"guasto\n\nda due giorni, ""grazie"""\n2,perché è così\n'
 
 
-def tympan(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*TYMPAN, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+def tympan(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command, environment = [*TYMPAN, *map(str, arguments)], {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def rows(path: Path, encoding: str = "utf-8-sig", delimiter: str = ";") -> list[dict[str, str]]:

@@ -9,8 +9,9 @@ import pytest
 from model.tagger import Tagger
 from model.watchlist import Organisation, Watchlist
 from serving.errors import TableError
-from serving.exports import Reading, check_output, tag_table, text_column
+from serving.exports import Reading, check_output, tag_table
 from serving.tables import Table, open_table
+from serving.tables.names import text_column
 from tests.serving.files import records, tagged, written
 
 

@@ -19,6 +19,7 @@ HEAVY = (
     "transformers",
     "datasets",
     "pandas",
+    "pyarrow",
     "label_studio_sdk",
     "onnx",
     "sklearn",

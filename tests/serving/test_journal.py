@@ -179,5 +179,5 @@ def test_health_and_the_other_routes_need_no_password_and_the_right_one_opens_al
     assert httpx.get(f"{keeping.url}/label-studio/health").status_code == 200
     assert httpx.get(f"{keeping.url}/v1/model").status_code == 200
     assert studio.get("/label-studio/versions").status_code == 200
-    assert studio.post("/label-studio/setup", json={}).status_code == 200
+    assert studio.post("/label-studio/setup", json={"schema": PAGE}).status_code == 200
     assert studio.post("/label-studio/predict", json={"tasks": [], "label_config": PAGE}).status_code == 200

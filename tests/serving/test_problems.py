@@ -112,27 +112,27 @@ def test_every_route_documents_its_problems(client: httpx.Client) -> None:
         for method, operation in operations.items()
     }
     assert found == {
-        "post /v1/tag": {"401", "403", "413", "415", "422", "429", "500", "503", "504"},
+        "post /v1/tag": {"401", "403", "408", "413", "415", "422", "429", "500", "503", "504"},
         "get /v1/taxonomy": {"401", "403", "429", "500"},
         "get /v1/model": {"401", "403", "429", "500"},
         "get /v1/models": {"401", "403", "409", "429", "500"},
-        "post /v1/models/{version}/activate": {"401", "403", "409", "413", "415", "422", "429", "500"},
-        "post /v1/models/rollback": {"401", "403", "409", "413", "415", "422", "429", "500"},
-        "post /predict": {"401", "403", "413", "415", "422", "429", "500", "503", "504"},
+        "post /v1/models/{version}/activate": {"401", "403", "408", "409", "413", "415", "422", "429", "500"},
+        "post /v1/models/rollback": {"401", "403", "408", "409", "413", "415", "422", "429", "500"},
+        "post /predict": {"401", "403", "408", "413", "415", "422", "429", "500", "503", "504"},
         "get /v2": {"401", "403", "429", "500"},
         "get /v2/health/live": {"500"},
         "get /v2/health/ready": {"500", "503"},
         "get /v2/models/{name}": {"401", "403", "404", "422", "429", "500"},
         "get /v2/models/{name}/ready": {"401", "403", "404", "422", "429", "500", "503"},
-        "post /v2/models/{name}/infer": {"401", "403", "404", "413", "415", "422", "429", "500", "503", "504"},
+        "post /v2/models/{name}/infer": {"401", "403", "404", "408", "413", "415", "422", "429", "500", "503", "504"},
         "get /health": {"500"},
         "get /ready": {"500", "503"},
         "get /metrics": {"500"},
         "get /label-studio/health": {"500"},
         "get /label-studio/versions": {"401", "500"},
-        "post /label-studio/setup": {"401", "413", "415", "422", "500"},
-        "post /label-studio/predict": {"401", "413", "415", "422", "500"},
-        "post /label-studio/webhook": {"401", "413", "415", "422", "500"},
+        "post /label-studio/setup": {"401", "408", "413", "415", "422", "500"},
+        "post /label-studio/predict": {"401", "408", "413", "415", "422", "429", "500", "503"},
+        "post /label-studio/webhook": {"401", "408", "413", "415", "422", "500"},
     }
     for path, operations in document["paths"].items():
         good = "text/plain" if path == "/metrics" else "application/json"

@@ -34,9 +34,16 @@ def test_a_value_that_cannot_be_used_is_named_by_its_variable(name: str, value: 
 
 def test_every_setting_is_read_from_the_environment() -> None:
     given = {"HOST": "::1", "PORT": "1", "BUNDLE": "b", "RELOAD_SECONDS": "5.5", "MAX_MENTIONS": "2"}
-    given |= {"MAX_BYTES": "3", "THREADS": "4", "TIMEOUT_MS": "6", "QUEUE_TOKENS": "7", "CACHED_TEXTS": "8"}
+    given |= {"MAX_BYTES": "3", "MAX_UNPACKED": "10", "RECEIVE_SECONDS": "9", "WORKERS": "2", "THREADS": "4"}
+    given |= {"TIMEOUT_MS": "6", "QUEUE_TOKENS": "7", "CACHED_TEXTS": "8"}
     given |= {"LOG_FORMAT": "text", "LOG_LEVEL": "error", "STATE": "s", "LABEL_STUDIO_USER": "u"}
-    given |= {"LABEL_STUDIO_PASSWORD": "p", "KEYS": "k", "KEYS_OFF": "yes", "ORIGINS": "https://a.example"}
+    given |= {
+        "LABEL_STUDIO_PASSWORD": "p",
+        "PRIORITIES": "r",
+        "KEYS": "k",
+        "KEYS_OFF": "yes",
+        "ORIGINS": "https://a.example",
+    }
     assert [name.lower() for name in given] == list(Settings.model_fields)
     shown = subprocess.run(
         [sys.executable, "-c", "from serving.settings import Settings; print(*Settings.read().model_dump().values())"],

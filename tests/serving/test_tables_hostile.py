@@ -219,7 +219,9 @@ def test_an_output_of_another_format_is_refused(tmp_path: Path, case: str, outpu
         check_output(open_table(tmp_path / name), tmp_path / output, whole=True)
 
 
-def test_rows_of_a_workbook_cannot_be_taken_apart(tmp_path: Path) -> None:
+def test_a_few_rows_are_not_taken_out_of_a_workbook_or_an_array(tmp_path: Path) -> None:
     BOOKS["openpyxl"][1](tmp_path / "m.xlsx")
-    with pytest.raises(TableError, match=r"its rows cannot be taken apart\. Save it as CSV"):
-        check_output(open_table(tmp_path / "m.xlsx"), tmp_path / "out.xlsx")
+    (tmp_path / "m.json").write_text('[{"text": "Ciao"}]')
+    for name in ("m.xlsx", "m.json"):
+        with pytest.raises(TableError, match=r"of which no rows are taken\. Save it as CSV or JSONL"):
+            check_output(open_table(tmp_path / name), tmp_path / f"out-{name}")
