@@ -12,6 +12,9 @@ VIEW = "Tympan: to be read again"
 """The saved view in which labellers find these tasks: the free edition of Label Studio assigns nobody."""
 
 
+_ALL = "Default"
+
+
 @dataclass(frozen=True)
 class Settled:
     """How many mentions are settled, went back now, and wait for a further reading since before."""
@@ -24,7 +27,10 @@ class Settled:
 def settle(studio: Studio, project: Project, pulled: Pulled) -> Settled:
     """Mark mentions whose votes are even with the round they wait for, one more than the last. Safe to run again."""
     uneven = [reading for reading in pulled.readings if not reading.found.settled]
-    if uneven and VIEW not in studio.views(project):
+    views = studio.views(project) if uneven else [VIEW]
+    if not views:  # Label Studio makes this one only where there is none, and all tasks are to stay in sight
+        studio.save_view(project, _ALL, [])
+    if VIEW not in views:
         waits = {"filter": f"filter:tasks:data.{ROUND}", "operator": "greater_or_equal", "type": "Number", "value": 2}
         studio.save_view(project, VIEW, [waits])
     sent = 0

@@ -29,6 +29,12 @@ LISTED = 1000
 FETCHED = 250
 """Tasks to a page with their annotations: the server answers in a second."""
 _SECONDS = 120.0
+_HIDDEN = (
+    *("inner_id", "annotations_results", "annotations_ids", "predictions_results", "predictions_model_versions"),
+    *("file_upload", "storage_filename", "created_at", "updated_at", "updated_by", "avg_lead_time", "draft_exists"),
+    *("allow_skip", "data.mention", "data.id", "data.target", "data.watchlist", "data.lang", "data.round"),
+)
+"""Columns of a saved view that say nothing to a labeller."""
 
 
 @dataclass(frozen=True)
@@ -176,8 +182,9 @@ class Studio:
         return [entry["data"].get("title", "") for entry in found]
 
     def save_view(self, project: Project, title: str, filters: Sequence[Mapping[str, Any]]) -> None:
-        """Save a view of the tasks that pass all `filters`."""
+        """Save a view of the tasks that pass all `filters`, with the columns that labellers need."""
         data = {"title": title, "filters": {"conjunction": "and", "items": list(filters)}, "type": "list"}
+        data["hiddenColumns"] = {"explore": [f"tasks:{name}" for name in _HIDDEN], "labeling": []}
         self._ask("POST", "/api/dm/views", json={"project": project.id, "data": data})
 
     def link(self, project: Project, task: int) -> str:

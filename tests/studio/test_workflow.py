@@ -131,6 +131,7 @@ def test_what_two_people_answer_becomes_records_and_ties_go_back_for_a_third_rea
     settled = tympan("settle", project, "-o", folder)
     assert "2 settled, 1 sent back, 0 waiting" in settled.output
     assert first.view(at, VIEW) == ["trop cher"]
+    assert first.view(at, "Default") == sorted(TEXTS)
     assert "2 settled, 0 sent back, 1 waiting" in tympan("settle", project, "-o", folder).output
 
 
