@@ -99,13 +99,13 @@ def _pipeline(options: Namespace) -> Call:
     import torch  # noqa: PLC0415
     from transformers import AutoTokenizer, pipeline  # noqa: PLC0415
 
-    from benchmarks.rival import MeanPooledClassifier, quiet  # noqa: PLC0415
+    from benchmarks.rival import MeanPooledForSequenceClassification, quiet  # noqa: PLC0415
 
     quiet()
     torch.set_num_threads(options.threads)
     classify = pipeline(
         "text-classification",
-        model=MeanPooledClassifier.from_pretrained(options.folder),
+        model=MeanPooledForSequenceClassification.from_pretrained(options.folder),
         tokenizer=AutoTokenizer.from_pretrained(options.folder),
         device="cpu",
         top_k=None,  # every tag with its score: a text may have several

@@ -23,12 +23,12 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
+from benchmarks.batches import Ids, feed
 from benchmarks.graphs import by_token, columns, typed, without_fused_products
 from model.tagger import Window
 from training.export import BLOCK, quantise, quantise_dynamically, quantise_embeddings
 from training.smooth import PRODUCTS, smooth
 
-Ids = Sequence[Sequence[int]]
 Make = Callable[[ModelProto, Path, Ids], None]
 """Writes a form: the 32-bit network, which it may change, the file to write, and token ids to calibrate with."""
 _CALIBRATION = 256
@@ -176,11 +176,3 @@ class _Feeds(CalibrationDataReader):  # type: ignore[misc]  # the library ships 
 
     def get_next(self) -> Mapping[str, npt.NDArray[np.int64]] | None:
         return next(self._left, None)
-
-
-def feed(rows: Ids) -> dict[str, npt.NDArray[np.int64]]:
-    """Token ids of several texts as the network's inputs, padded to the longest."""
-    longest = max(map(len, rows))
-    mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in rows], dtype=np.int64)
-    ids = np.array([[*row, *[0] * (longest - len(row))] for row in rows], dtype=np.int64)
-    return {"input_ids": ids, "attention_mask": mask}

@@ -18,10 +18,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.batches import BATCH
 from benchmarks.errors import BenchmarkError
 from benchmarks.forms import FORMS
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
-from benchmarks.trial import BATCH, Court, Trial
+from benchmarks.trial import Court, Trial
 from labels.dataset import split
 from labels.record import Record, read
 from model.bundle import Bundle

@@ -13,7 +13,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import logging
 
 
-class MeanPooledClassifier(BertPreTrainedModel):  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+class MeanPooledForSequenceClassification(BertPreTrainedModel):  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     """What transformers' BertForSequenceClassification is, but for the mean of all tokens in place of the first."""
 
     def __init__(self, config: BertConfig) -> None:

@@ -62,8 +62,8 @@ def main(
     python -m benchmarks.speed --data mine.csv --text-column text --bundle runs/mine --markdown speed.md
     """
     found, threads = Bundle.read(resolve(bundle)), threads or processor_limit()
-    sizes, batches = _numbers(calls, "--calls"), _numbers(batch_sizes, "--batch-sizes")
-    texts = _texts(data, text_column, enough=max(sizes))
+    sizes, batches = numbers(calls, "--calls"), numbers(batch_sizes, "--batch-sizes")
+    texts = seeded_texts(data, text_column, enough=max(sizes))
     with tempfile.TemporaryDirectory() as folder:
         network = for_transformers(found, Path(folder))
         difference = largest_difference(network, Tagger.load(bundle, threads=threads), texts[:_COMPARED])
@@ -179,7 +179,7 @@ def _compared(figures: Mapping[Side, float], digits: int) -> tuple[str, str, str
     return f"{ours:.{digits}f}", f"{theirs:.{digits}f}", f"{theirs / ours:.2f}"
 
 
-def _texts(data: Path, column: str, *, enough: int) -> list[str]:
+def seeded_texts(data: Path, column: str, *, enough: int) -> list[str]:
     """The distinct prepared texts of a file, or of all in the folder of mentions, in a seeded random order."""
     files = sorted((data / "mentions").glob("*.csv")) if data.is_dir() else [data]
     if not files:
@@ -191,7 +191,8 @@ def _texts(data: Path, column: str, *, enough: int) -> list[str]:
     return texts
 
 
-def _numbers(given: str, option: str) -> list[int]:
+def numbers(given: str, option: str) -> list[int]:
+    """Whole numbers from 1 on, with commas between them, sorted and each once; BenchmarkError if they are not."""
     try:
         numbers = [int(part) for part in given.split(",")]
     except ValueError:

@@ -12,15 +12,13 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
-from benchmarks.forms import Form, feed
+from benchmarks.batches import BATCH, batched
+from benchmarks.forms import Form
 from labels.record import Record
 from model.bundle import Bundle
 from model.decode import Floats
 from model.tagger import Tagger, Window
 from training.evaluate import figures
-
-BATCH = 32
-"""Texts in a padded batch."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Court:
         session = _session(model, self.threads, form.entries)
         alone = np.concatenate([tagger.outputs([window]) for window in windows])
         ways: dict[str, Callable[[Sequence[Window]], Floats]] = {
-            f"batches of {BATCH}": lambda given: _batched(session, given),
+            f"batches of {BATCH}": lambda given: batched(session, given),
             "one a text": tagger.outputs,
         }
         return [Trial(form, way, model.stat().st_size, self, tagger, windows, run, alone) for way, run in ways.items()]
@@ -104,15 +102,6 @@ class Trial:
         rows = [window.text for window in self.windows]
         np.maximum.at(found, rows, self.tagger.decoder.probabilities(logits))
         return found
-
-
-def _batched(session: onnxruntime.InferenceSession, windows: Sequence[Window]) -> Floats:
-    """Logits of windows in padded batches, sorted by length so that little is padding."""
-    order = sorted(range(len(windows)), key=lambda position: len(windows[position].ids))
-    parts = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
-    found = [session.run(["logits"], feed([windows[position].ids for position in part]))[0] for part in parts]
-    logits: Floats = np.concatenate(found)[np.argsort(order)]
-    return logits
 
 
 def _session(model: Path, threads: int, entries: Mapping[str, str]) -> onnxruntime.InferenceSession:
