@@ -84,11 +84,13 @@ def _score(task: Task, material: Material, chosen: Positions, encoder: str, work
     sides = {**material.sides, "train": [texts[position] for position in sorted(chosen)]}
     known = Store(work / "confirmation.json", ("models",))
     name = key(encoder=encoder_name(encoder), settings=asdict(settings), texts=fingerprint(sides["train"]))
-    if not known.get("models", name):
+    found = known.get("models", name)
+    if not found:
         plan = Plan(taxonomy=material.taxonomy, settings=settings, encoder=encoder, parity_records=task.parity_records)
         with TemporaryDirectory(prefix="tympan-confirmation-") as folder:
-            known.add("models", name, measure(replace(material, sides=sides), plan, Path(folder) / "bundle", console))
-    return float((known.get("models", name) or {})["test"]["all"]["macro_f1"])
+            found = measure(replace(material, sides=sides), plan, Path(folder) / "bundle", console)
+        known.add("models", name, found)
+    return float(found["test"]["all"]["macro_f1"])
 
 
 def _table(task: str, found: Sequence[tuple[str, int, float]]) -> Table:

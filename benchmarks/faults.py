@@ -22,7 +22,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.finding import Finding, Setting, report
 from benchmarks.pressure import overload, soak
 from benchmarks.report import MarkdownOption, machine, start
-from benchmarks.texts import distinct
+from benchmarks.texts import BundleOption, distinct
 from model.bundle import PRETRAINED
 from model.processor import processor_limit
 from model.registry import resolve
@@ -50,9 +50,7 @@ def main(
     seconds: Annotated[
         float | None, typer.Option(help="How long a case takes, if not as long as it should.", min=1)
     ] = None,
-    bundle: Annotated[
-        Path, typer.Option(help="A bundle's folder, or a registry.", show_default="the one that ships")
-    ] = PRETRAINED,
+    bundle: BundleOption = PRETRAINED,
     markdown: MarkdownOption = None,
 ) -> None:
     """Run the cases one after the other. Exit code 1 if a bound does not hold.

@@ -24,6 +24,7 @@ from benchmarks.report import MarkdownOption, Report, machine, start
 from benchmarks.rival import MeanPooledForSequenceClassification
 from benchmarks.speed import numbers, seeded_texts
 from benchmarks.store import Store
+from benchmarks.texts import BundleOption, ColumnOption, DataOption
 from benchmarks.verdict import bare_note, load_table, settings_note, verdicts
 from model.bundle import PRETRAINED, Bundle
 from model.mention import Mention
@@ -43,13 +44,9 @@ _VERSIONS = ("torch", "transformers", "onnxruntime", "infinity-emb", "litserve")
 
 @app.command()
 def main(
-    data: Annotated[
-        Path, typer.Option(help="The folder of the public data, of which mentions/ is read, or any CSV or JSONL file.")
-    ] = Path("../shared/data"),
-    text_column: Annotated[str, typer.Option(help="The column with the texts.")] = "message",
-    bundle: Annotated[
-        Path, typer.Option(help="A bundle's folder, or a registry.", show_default="the one that ships")
-    ] = PRETRAINED,
+    data: DataOption = Path("../shared/data"),
+    text_column: ColumnOption = "message",
+    bundle: BundleOption = PRETRAINED,
     only: Annotated[
         list[str] | None,
         typer.Option(

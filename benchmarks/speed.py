@@ -22,7 +22,7 @@ from benchmarks.contender import Contender, Side
 from benchmarks.conversion import for_transformers, largest_difference
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import MarkdownOption, Report, Table, machine, start
-from benchmarks.texts import distinct, prepared
+from benchmarks.texts import BundleOption, ColumnOption, DataOption, distinct, prepared
 from model.bundle import PRETRAINED, Bundle
 from model.processor import processor_limit
 from model.registry import resolve
@@ -39,13 +39,9 @@ _COMPARED = 100
 
 @app.command()
 def main(
-    data: Annotated[
-        Path, typer.Option(help="The folder of the public data, of which mentions/ is read, or any CSV or JSONL file.")
-    ] = Path("../shared/data"),
-    text_column: Annotated[str, typer.Option(help="The column with the texts.")] = "message",
-    bundle: Annotated[
-        Path, typer.Option(help="A bundle's folder, or a registry.", show_default="the one that ships")
-    ] = PRETRAINED,
+    data: DataOption = Path("../shared/data"),
+    text_column: ColumnOption = "message",
+    bundle: BundleOption = PRETRAINED,
     calls: Annotated[str, typer.Option(help="How many mentions a call has; several sizes.")] = "1,32,256",
     mentions: Annotated[int, typer.Option(help="Mentions that each side gets in calls of one size.", min=1)] = 2560,
     batch_sizes: Annotated[str, typer.Option(help="Tried for the pipeline.")] = "1,4,8,16,32,64,128,256",

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from benchmarks.errors import BenchmarkError
 from model.mention import prepare
 from serving.tables import open_table
+
+DataOption = Annotated[
+    Path, typer.Option(help="The folder of the public data, of which mentions/ is read, or any CSV or JSONL file.")
+]
+ColumnOption = Annotated[str, typer.Option(help="The column with the texts.")]
+BundleOption = Annotated[
+    Path, typer.Option(help="A bundle's folder, or a registry.", show_default="the one that ships")
+]
 
 
 def prepared(file: Path, column: str) -> list[str]:

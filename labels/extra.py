@@ -1,4 +1,4 @@
-"""Libraries that only the extra `label` installs: imported when first needed, since serving imports this room."""
+"""Libraries that only an extra installs: imported when first needed, since the service does without them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import ModuleType
 from labels.errors import ExtraError
 
 
-def library(name: str) -> ModuleType:
-    """Import the module `name`; ExtraError with the command that installs it if it is missing."""
+def library(name: str, *, extra: str = "label") -> ModuleType:
+    """Import the module `name` of an extra; ExtraError with the command that installs it if it is missing."""
     try:
         return import_module(name)
     except ImportError as error:
         package = name.partition(".")[0]
-        raise ExtraError(package, "is not installed", "Run: pip install 'tympan[label]'") from error
+        raise ExtraError(package, "is not installed", f"Run: pip install 'tympan[{extra}]'") from error

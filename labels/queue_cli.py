@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from model.tagger import Tagger
     from model.taxonomy import Taxonomy
     from model.watchlist import Watchlist
-    from serving.tables import Row, Table
+    from serving.tables import LinesTable, Row, Table
 
 app = typer.Typer()
 
@@ -70,12 +70,13 @@ def queue(
     from model.watchlist import Watchlist
     from serving.errors import TableError
     from serving.exports import check_output
-    from serving.tables import open_table
+    from serving.tables import LinesTable, open_table
     from serving.tables.names import text_column as find_column
 
     table = open_table(file)
     column = find_column(table, text_column)
     check_output(table, output)
+    assert isinstance(table, LinesTable)  # noqa: S101 — no other can be taken apart, which `check_output` has seen to
     if REASON in table.columns:
         raise TableError(str(file), f"has a column {REASON} already", "Give the file that it was chosen from")
     mentions = _mentions(table, column, Watchlist.load(watchlist) if watchlist else Watchlist(), target)
@@ -140,7 +141,7 @@ def _reason(pick: Pick, probabilities: Floats, taxonomy: Taxonomy) -> str:
     return f"{told} {taxonomy.labels[pick.label]} ({probabilities[pick.text, pick.label]:.2f}){like}"
 
 
-def _write(table: Table, output: Path, rows: Iterable[tuple[Row, str]]) -> None:
+def _write(table: LinesTable, output: Path, rows: Iterable[tuple[Row, str]]) -> None:
     """The head of `table` and some of its rows, each with its reason; whole, or not there."""
     from serving.exports import written_aside
 

@@ -16,12 +16,13 @@ from serving.tables.dialect import encoding_of
 from serving.tables.jsonl import JsonlTable
 from serving.tables.opendocument import OdsTable
 from serving.tables.parquet import ParquetTable
+from serving.tables.pick import Wish
 from serving.tables.profile import Profile, shipped
 from serving.tables.source import MOST, Source
-from serving.tables.table import Row, Table
+from serving.tables.table import LinesTable, Row, Table
 from serving.tables.workbook import WorkbookTable
 
-__all__ = ["CsvTable", "JsonlTable", "Row", "Table", "open_table"]
+__all__ = ["CsvTable", "JsonlTable", "LinesTable", "Row", "Table", "open_table"]
 
 _DELIMITED = (".csv", ".tsv", ".tab", ".txt")
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -46,7 +47,7 @@ def open_table(
     profiles = shipped() if profile is None else (Profile.load(profile),)
     asked, head = profile is not None, source.head(4)
     if head == b"PK\x03\x04":
-        return _book(source, profiles, asked=asked, sheet=sheet, text_column=text_column)
+        return _book(source, Wish(profiles=profiles, asked=asked, sheet=sheet, text_column=text_column))
     if sheet is not None:
         raise TableError(source.name, "has no sheets", "Leave out --sheet")
     if head == b"PAR1":
@@ -58,13 +59,11 @@ def open_table(
     return _text(source, encoding, profiles, asked=asked)
 
 
-def _book(
-    source: Source, profiles: Sequence[Profile], *, asked: bool, sheet: str | None, text_column: str | None
-) -> Table:
+def _book(source: Source, wish: Wish) -> Table:
     """The workbook in a ZIP archive."""
     archive = Archive(source)
     kind = OdsTable if "content.xml" in archive.names else WorkbookTable
-    return kind(source, archive, profiles, asked=asked, sheet=sheet, text_column=text_column)
+    return kind(source, archive, wish)
 
 
 def _text(source: Source, encoding: str | None, profiles: Sequence[Profile], *, asked: bool) -> Table:

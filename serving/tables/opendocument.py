@@ -16,41 +16,25 @@ import xlsxwriter
 from serving.errors import TableError
 from serving.tables.archive import BLOCK, Archive
 from serving.tables.content import LETTERS, NUMBERS, PART, Cell, Line, Reader
-from serving.tables.pick import TOP, Top, pick
-from serving.tables.profile import Profile
+from serving.tables.pick import TOP, BookTable, Top, Wish
 from serving.tables.source import Source
-from serving.tables.table import Cells, Row, Table
+from serving.tables.table import Cells, Row
 
 _EPOCH = datetime(2020, 1, 1)  # the same bytes on every day
 
 
-class OdsTable(Table):
+class OdsTable(BookTable):
     """One sheet of an OpenDocument spreadsheet."""
 
     format = "ODS"
 
-    def __init__(
-        self,
-        source: Source,
-        archive: Archive,
-        profiles: Sequence[Profile] = (),
-        *,
-        asked: bool = False,
-        sheet: str | None = None,
-        text_column: str | None = None,
-    ) -> None:
+    def __init__(self, source: Source, archive: Archive, wish: Wish) -> None:
         super().__init__(source)
         self._archive = archive
         sheets, self._tops, self._widths, counts = self._survey()
-        found = pick(
-            source.name, sheets, self._tops.__getitem__, profiles, asked=asked, sheet=sheet, text_column=text_column
-        )
-        self.sheet, self._header, self.profile = found.name, found.place, found.profile
-        self._by_place = dict(sorted(found.columns.items()))
-        self.columns = tuple(self._by_place.values())
+        self._take(sheets, self._tops.__getitem__, wish)
         self.count = counts[self.sheet] - sum(place <= self._header for place, _ in self._tops[self.sheet].rows)
-        others = f", of {len(sheets)}" if len(sheets) > 1 else ""
-        self.notes = (f"read from sheet {self.sheet!r}{others}", "written as XLSX, without formats and formulas")
+        self.notes += ("written as XLSX, without formats and formulas",)
 
     @property
     def written(self) -> str:
@@ -60,8 +44,7 @@ class OdsTable(Table):
         for place, line in self._lines():
             if line.sheet == self.sheet and place > self._header:
                 texts = {column: cell.text for column, cell in line.cells.items()}
-                cells = {name: texts.get(column, "") for column, name in reversed(self._by_place.items())}
-                yield Row("", cells, max(texts, default=-1) + 1, blank=not texts)
+                yield self._row(texts, max(texts, default=-1) + 1)
 
     def write(self, file: BinaryIO, columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
         new = Cells(self.source.name, cells)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
+from labels.extra import library
 from serving.errors import TableError
-from serving.tables.extra import library
 from serving.tables.profile import Profile, found_header
 from serving.tables.source import Source
 from serving.tables.table import Cells, Row, Table
@@ -23,7 +23,7 @@ class ParquetTable(Table):
 
     def __init__(self, source: Source, profiles: Sequence[Profile] = (), *, asked: bool = False) -> None:
         super().__init__(source)
-        self._arrow, self._parquet = library("pyarrow"), library("pyarrow.parquet")
+        self._arrow, self._parquet = (library(name, extra="files") for name in ("pyarrow", "pyarrow.parquet"))
         try:
             with self._parquet.ParquetFile(source.path) as file:
                 self.count, self._schema = file.metadata.num_rows, file.schema_arrow

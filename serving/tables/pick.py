@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.errors import TableError
 from serving.tables.names import TEXT_COLUMNS, named
 from serving.tables.profile import Profile, found_header
+from serving.tables.table import Row, Table
 
 TOP = 32
 """Rows among which a header is looked for."""
@@ -31,21 +32,44 @@ class Pick:
     profile: Profile | None
 
 
-def pick(
-    source: str,
-    sheets: Sequence[str],
-    top: Callable[[str], Top],
-    profiles: Sequence[Profile],
-    *,
-    asked: bool,
-    sheet: str | None,
-    text_column: str | None,
-) -> Pick:
-    """The `sheet` that was asked for, or the first with a column of the text, or else the first that holds anything.
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is said of the sheet to read: its name, its column of the text, and whose export it may be.
 
-    `sheets` are the names of those that can be seen, `top` reads the first rows of one; `asked` says that the profile
-    must be there. Raises TableError in file `source` if there is none.
+    `asked` says that it must be that of a profile.
     """
+
+    profiles: Sequence[Profile] = ()
+    asked: bool = False
+    sheet: str | None = None
+    text_column: str | None = None
+
+
+class BookTable(Table):
+    """One sheet of a workbook."""
+
+    def _take(self, sheets: Sequence[str], top: Callable[[str], Top], wish: Wish) -> None:
+        """Choose the sheet, and with it the header, columns and profile; as `pick`."""
+        found = pick(self.source.name, sheets, top, wish)
+        self.sheet, self._header, self.profile = found.name, found.place, found.profile
+        self._by_place = dict(sorted(found.columns.items()))
+        self.columns = tuple(self._by_place.values())
+        others = f", of {len(sheets)}" if len(sheets) > 1 else ""
+        self.notes = (f"read from sheet {self.sheet!r}{others}",)
+
+    def _row(self, texts: Mapping[int, str], width: int) -> Row:
+        """A row below the header, of its texts by column."""
+        cells = {name: texts.get(column, "") for column, name in reversed(self._by_place.items())}
+        return Row("", cells, width, blank=not texts)
+
+
+def pick(source: str, sheets: Sequence[str], top: Callable[[str], Top], wish: Wish) -> Pick:
+    """The sheet that is wished for, or the first with a column of the text, or else the first that holds anything.
+
+    `sheets` are the names of those that can be seen, `top` reads the first rows of one. Raises TableError in file
+    `source` if there is none.
+    """
+    sheet, text_column, profiles, asked = wish.sheet, wish.text_column, wish.profiles, wish.asked
     legal = ", ".join(name[:40] for name in sheets)
     if sheet is not None and sheet not in sheets:
         raise TableError(f"{source}: --sheet", f"there is no sheet {sheet!r}", f"There are: {legal}")

@@ -8,8 +8,8 @@ import urllib.request
 from collections.abc import Iterator
 from functools import partial
 
+from labels.extra import library
 from serving.errors import TableError
-from serving.tables.extra import library
 
 _BLOCK = 2**20  # bytes
 _PATIENCE = 60  # seconds without a byte from the server
@@ -45,7 +45,7 @@ def _over_http(url: str) -> Iterator[bytes]:
 
 
 def _in_storage(url: str) -> Iterator[bytes]:
-    fsspec = library("fsspec")
+    fsspec = library("fsspec", extra="files")
     try:
         with fsspec.open(url, "rb") as file:
             yield from iter(partial(file.read, _BLOCK), b"")

@@ -64,11 +64,6 @@ class Table(ABC):
         """The format that `write` writes."""
         return self.format
 
-    @property
-    def encoding(self) -> Encoding:
-        """How its lines are encoded; TableError if it has none."""
-        raise self._no_lines()
-
     @abstractmethod
     def rows(self) -> Iterator[Row]:
         """Every record, and the blank ones between them."""
@@ -81,17 +76,6 @@ class Table(ABC):
         is read once more. Raises TableError if there are more rows than cells, or fewer.
         """
 
-    def head(self, columns: Sequence[str]) -> str:
-        """What stands before the rows, with the new `columns`; TableError if the format has no lines."""
-        raise self._no_lines()
-
-    def line(self, row: Row, cells: Mapping[str, str]) -> str:
-        """A row as it was, with the new `cells` (column → value); TableError if the format has no lines."""
-        raise self._no_lines()
-
-    def _no_lines(self) -> TableError:
-        return TableError(self.source.name, f"is {self.format}: its rows cannot be taken apart", "Save it as CSV")
-
 
 class LinesTable(Table):
     """A table that is text, each of its rows some lines of it."""
@@ -100,14 +84,18 @@ class LinesTable(Table):
 
     def __init__(self, source: Source, encoding: Encoding) -> None:
         super().__init__(source)
-        self._encoding = encoding
+        self.encoding = encoding
 
     def __str__(self) -> str:
         return f"{self.format}, {self.encoding}"
 
-    @property
-    def encoding(self) -> Encoding:
-        return self._encoding
+    @abstractmethod
+    def head(self, columns: Sequence[str]) -> str:
+        """What stands before the rows, with the new `columns`."""
+
+    @abstractmethod
+    def line(self, row: Row, cells: Mapping[str, str]) -> str:
+        """A row as it was, with the new `cells` (column → value)."""
 
     def write(self, file: BinaryIO, columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
         file.write(self.encoding.mark + self.encoding.encode(self.head(columns)))

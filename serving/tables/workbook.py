@@ -17,13 +17,12 @@ from xml.sax.saxutils import escape
 
 from serving.errors import TableError
 from serving.tables.archive import Archive, copied, twin
-from serving.tables.pick import TOP, Top, pick
-from serving.tables.profile import Profile
+from serving.tables.pick import TOP, BookTable, Top, Wish
 from serving.tables.sheet import COLUMNS, Line, Meaning, column_letters, scan
 from serving.tables.source import Source
 from serving.tables.strings import SharedStrings
 from serving.tables.styles import date_reader, date_styles
-from serving.tables.table import Cells, Row, Table
+from serving.tables.table import Cells, Row
 
 _SEARCHED = 1000  # rows, most of them blank, before a header
 _LONGEST_NAME = 1000  # letters
@@ -32,38 +31,22 @@ _SPANS = re.compile(rb'(?<=\bspans=")([0-9]+):[0-9]+(?=")')
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-class WorkbookTable(Table):
+class WorkbookTable(BookTable):
     """One sheet of a workbook. Dates are read as ISO 8601, formulas as the value that was last shown."""
 
-    def __init__(
-        self,
-        source: Source,
-        archive: Archive,
-        profiles: Sequence[Profile] = (),
-        *,
-        asked: bool = False,
-        sheet: str | None = None,
-        text_column: str | None = None,
-    ) -> None:
+    def __init__(self, source: Source, archive: Archive, wish: Wish) -> None:
         super().__init__(source)
         self._archive = archive
         self.format = "XLSM" if "xl/vbaProject.bin" in archive.names else "XLSX"
         self._read_parts()
-        sheets = list(self._sheets)
-        found = pick(source.name, sheets, self._top, profiles, asked=asked, sheet=sheet, text_column=text_column)
-        self.sheet, self._header, self.profile = found.name, found.place, found.profile
-        self._by_place = dict(sorted(found.columns.items()))
-        self.columns = tuple(self._by_place.values())
+        self._take(list(self._sheets), self._top, wish)
         self._part = self._sheets[self.sheet]
         self.count, self.width = self._survey()
-        others = f", of {len(sheets)}" if len(sheets) > 1 else ""
-        self.notes = (f"read from sheet {self.sheet!r}{others}",)
 
     def rows(self) -> Iterator[Row]:
         for place, line in self._lines(self._part):
             if place > self._header:
-                cells = {name: line.cells.get(column, "") for column, name in reversed(self._by_place.items())}
-                yield Row("", cells, line.width, blank=not line.cells)
+                yield self._row(line.cells, line.width)
 
     def write(self, file: BinaryIO, columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
         if self.width + len(columns) > COLUMNS:
