@@ -201,12 +201,12 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
     from model.language import detect
     from model.mention import Mention, prepare, wording
     from serving.tables import open_table
-    from serving.tables.names import DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS, column_called
+    from serving.tables.names import DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS, named
     from serving.tables.names import text_column as find_column
 
     table = open_table(file)
     column = find_column(table, text_column)
-    dates, sources, targets = (column_called(table, names) for names in (DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS))
+    dates, sources, targets = (named(table.columns, names) for names in (DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS))
 
     def cell(row: Row, name: str | None) -> str | None:
         return (row.cells.get(name) if name else None) or None

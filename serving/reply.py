@@ -1,12 +1,7 @@
-"""Whether somebody has replied to a mention, as the columns of exports say it."""
+"""Whether somebody has replied to a mention, as the cells of exports say it."""
 
 from __future__ import annotations
 
-COLUMNS = (
-    *("answered", "is answered", "replied", "is replied", "has reply", "responded", "has response"),
-    *("repondu", "a repondu", "est repondu", "risposto", "ha risposto", "ha risposta"),
-)
-"""What the column is called, the surest name first, without accents."""
 _YES = (
     *("yes", "y", "true", "1", "x", "answered", "replied", "responded"),
     *("oui", "o", "vrai", "répondu", "sì", "si", "vero", "risposto"),

@@ -65,12 +65,8 @@ def column_for(table: Table, role: str) -> str | None:
     return named(table.columns, by_profile) or named(table.columns, ROLES[role])
 
 
-def column_called(table: Table, names: Sequence[str]) -> str | None:
-    """The column that has the first of `names` that there is, or None; compared as by `text_column`."""
-    return named(table.columns, names)
-
-
 def named(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column that has the first of `names` that there is, or None; compared as by `text_column`."""
     there = _by_plain_name(columns)
     return next((there[plain(name)] for name in names if plain(name) in there), None)
 
