@@ -128,7 +128,11 @@ def pack(table: npt.NDArray[np.float32]) -> tuple[int, npt.NDArray[np.uint8], np
     for bits in (4, 8):
         middle = 2 ** (bits - 1)
         peak = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2, keepdims=True), axis=2)
-        scales = (peak / -middle).astype(np.float16)  # the largest of a block is then the lowest value, exactly
+        wanted = peak / -middle  # the largest of a block is then the lowest value, exactly
+        scales = wanted.astype(np.float16)
+        if bits == 8:  # rounded outwards: as large a value of the other sign is then cut by one step at most
+            outer = np.nextafter(scales, np.copysign(np.float16(np.inf), wanted).astype(np.float16))
+            scales = np.where(np.abs(scales.astype(np.float32)) < np.abs(wanted), outer, scales)
         wide = np.where(scales == 0, 1, scales).astype(np.float32)
         values = np.clip(np.rint(blocks / wide) + middle, 0, 2**bits - 1).astype(np.uint8)
         if bits == 8 or np.abs((values.astype(np.float32) - middle) * wide - blocks).max() <= _EXACT:

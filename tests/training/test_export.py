@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.training.toys import toy_network, toy_settings
@@ -150,6 +150,7 @@ def test_rows_on_a_grid_of_four_bits_come_back_exactly(number: int, rows: int, b
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([1e-3, 0.05, 3.0]))
 @settings(max_examples=50)
+@example(number=11487, rows=15, scale=1e-3)  # scales so small that 16 bits hold few of their digits
 def test_other_rows_come_back_to_within_half_a_step_of_eight_bits(number: int, rows: int, scale: float) -> None:
     table = np.random.default_rng(number).normal(0, scale, (rows, 2 * BLOCK)).astype(np.float32)
     bits, values, scales = pack(table)
