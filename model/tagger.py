@@ -194,6 +194,11 @@ class Plans:
     items: tuple[_Plan | Failed, ...]
     texts: tuple[str, ...]
 
+    @property
+    def mains(self) -> tuple[str | None, ...]:
+        """For every mention which of the texts its own tags come from; None for one that has failed."""
+        return tuple(item.main if isinstance(item, _Plan) else None for item in self.items)
+
 
 def _plan(mention: Mention, watchlist: Watchlist) -> _Plan | Failed:
     try:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from model.mention import Mention
 from model.tagger import Tagger
 from model.watchlist import Organisation, Watchlist
 from serving.errors import TableError
-from serving.exports import Reading, check_output, tag_table
+from serving.exports import Reading, check_output
+from serving.exports.engine import Engine
 from serving.tables import Table, open_table
 from serving.tables.names import text_column
 from tests.serving.files import records, tagged, written
@@ -110,18 +112,32 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
     check_output(table, tmp_path / "out")
 
 
-def test_an_output_is_whole_or_not_there(tagger: Tagger, tmp_path: Path) -> None:
-    path = written(tmp_path, b"text\n" + b"panne\n" * 600)
+def test_every_tag_has_a_column_of_its_probability_if_asked(tagger: Tagger, tmp_path: Path) -> None:
+    out, _ = tagged(tagger, written(tmp_path, b'text\npanne\n""\nmerci\n'), scores=True)
+    trouble, failed, thanks = records(out)
+    scores = [name for name in trouble if name.endswith("_score")]
+    assert scores[:2] == ["tympan_intent_purchase_score", "tympan_intent_friction_score"]
+    assert len(scores) == len(tagger.taxonomy.labels)
+    assert "tympan_topic_service/outage_score" in scores
+    assert float(trouble["tympan_intent_friction_score"]) > 0.9 > 0.1 > float(thanks["tympan_intent_friction_score"])
+    assert not any(failed[name] for name in scores)
 
-    def stop(rows: int) -> None:
-        if rows > 256:
-            raise RuntimeError("stopped half-way")
 
-    output = tmp_path / "out.csv"
-    output.write_bytes(b"from before")
-    with pytest.raises(RuntimeError):
-        tag_table(tagger, open_table(path), output, Reading("text"), each=stop)
-    assert output.read_bytes() == b"from before"
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["mentions.csv", "out.csv"]
-    tag_table(tagger, open_table(path), output, Reading("text"))
-    assert output.read_bytes().count(b"\n") == 601
+def test_every_role_of_the_watchlist_has_columns_of_who_is_found_and_the_tags_towards_them(
+    tagger: Tagger, tmp_path: Path
+) -> None:
+    watched = Watchlist([Organisation("Free"), Organisation("Orange", "competitor"), Organisation("Sfr", "competitor")])
+    content = b"text\nOrange en panne\nFree: merci\nSfr Orange Free\n"
+    out, _ = tagged(tagger, written(tmp_path, content), watchlist=watched, target=watched.brand())
+    theirs, ours, named = records(out)
+    assert (theirs["tympan_target_competitor"], theirs["tympan_target_competitor_intent"]) == ("Orange", "friction")
+    assert (theirs["tympan_target_brand"], theirs["tympan_target_brand_intent"]) == ("", "")
+    assert (ours["tympan_target_brand"], ours["tympan_target_brand_intent"]) == ("Free", "praise")
+    assert sorted(named["tympan_target_competitor"].split("|")) == ["Orange", "Sfr"]
+
+
+def test_what_was_said_before_is_not_computed_again(tagger: Tagger, tmp_path: Path) -> None:
+    engine = Engine(tagger, Reading("text"))
+    (first,) = engine.found([("panne", "")])
+    assert engine.found([("panne", ""), ("merci", ""), ("PANNE  ", "")])[0] == first
+    assert engine.remembered == len({"panne", "merci", tagger.plan([Mention("1", "PANNE  ")]).texts[0]})

@@ -1,0 +1,143 @@
+"""What a tagging has found so far, on disk beside its output: what an interrupted one goes on from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from model.decode import Score
+from model.tagger import Tagged, Tags, TargetTags
+from serving.errors import TableError
+from serving.exports.reading import Found
+
+
+class Checkpoint:
+    """A folder with a line of JSON for every finished block of rows, and the plan that they were computed by.
+
+    A block counts once its line is whole, so that a kill at any moment loses at most the blocks then under way. Opened
+    by one process at a time; `close` leaves it there, `remove` does not. With `resume`, blocks of the same plan are
+    kept; they are thrown away without.
+
+    Raises TableError if another process has it, if it cannot be written, or if it is to be resumed by another plan.
+    """
+
+    def __init__(self, output: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
+        self.folder = output.with_name(f".{output.name}.tagging")
+        self._output = output
+        self._lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise TableError(str(output), "is being written by another run", "Wait for its end") from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self.rows = self._open(plan, resume)
+            self._file = self._blocks.open("ab")
+        except OSError as error:
+            self._lock.release()
+            raise self._unwritable(error) from error
+        except TableError:
+            self._lock.release()
+            raise
+
+    @property
+    def draft(self) -> Path:
+        """Where the output is written before it is renamed."""
+        return self.folder / "draft"
+
+    @property
+    def _blocks(self) -> Path:
+        return self.folder / "blocks.jsonl"
+
+    def add(self, block: Sequence[Found]) -> None:
+        """Keep what was found of the next rows."""
+        try:
+            self._file.write(json.dumps([_packed(found) for found in block], ensure_ascii=False).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self.rows += len(block)
+
+    def found(self) -> Iterator[Found]:
+        """Of every row, in order."""
+        with self._blocks.open("rb") as file:
+            for line in file:
+                yield from map(_unpacked, json.loads(line))
+
+    def close(self) -> None:
+        self._file.close()
+        self._lock.release()
+
+    def remove(self) -> None:
+        """Close it and leave nothing behind."""
+        self._file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _open(self, plan: Mapping[str, Any], resume: bool) -> int:
+        """Make the folder ready; returns how many rows are done."""
+        kept = self.folder / "plan.json"
+        if resume and kept.exists():
+            _same(json.loads(kept.read_bytes()), plan, str(self._output))
+            return self._whole()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        self._blocks.touch()
+        draft = kept.with_suffix(".part")
+        draft.write_text(json.dumps(plan), encoding="utf-8")
+        draft.replace(kept)
+        return 0
+
+    def _whole(self) -> int:
+        """Cut off what a kill left of a line; returns the rows of the whole ones."""
+        rows = end = 0
+        with self._blocks.open("r+b") as file:
+            for line in file:
+                try:
+                    rows += len(json.loads(line)) if line.endswith(b"\n") else 0
+                except ValueError:  # a machine that died can leave zeros before the end
+                    break
+                end += len(line) if line.endswith(b"\n") else 0
+            file.truncate(end)
+        return rows
+
+    def _unwritable(self, error: OSError) -> TableError:
+        return TableError(str(self._output), f"cannot be written: {error.strerror}", "Choose another place")
+
+
+def _same(kept: Mapping[str, Any], plan: Mapping[str, Any], output: str) -> None:
+    """TableError if a plan is another than the one kept, saying in what."""
+    other = [name.replace("_", " ") for name in plan if kept.get(name) != json.loads(json.dumps(plan[name]))]
+    if other:
+        problem = f"was begun with another {', '.join(other)}"
+        raise TableError(output, problem, "Go on as it was begun, or start anew without --resume")
+
+
+def _packed(found: Found) -> dict[str, Any]:
+    if isinstance(found.result, str):
+        return {"error": found.result}
+    result, scores = found.result, {"scores": found.scores} if found.scores else {}
+    targets = [[target.name, target.role, _packed_tags(target.tags)] for target in result.targets]
+    return {"lang": result.lang, "tags": _packed_tags(result.tags), "targets": targets, **scores}
+
+
+def _packed_tags(tags: Tags) -> dict[str, list[list[str | float]]]:
+    return {group: [[score.tag, score.score] for score in scores] for group, scores in tags.items()}
+
+
+def _unpacked(data: Mapping[str, Any]) -> Found:
+    if "error" in data:
+        return Found(data["error"])
+    targets = tuple(TargetTags(name, role, _unpacked_tags(tags)) for name, role, tags in data["targets"])
+    return Found(Tagged("", data["lang"], _unpacked_tags(data["tags"]), targets), tuple(data.get("scores", ())))
+
+
+def _unpacked_tags(data: Mapping[str, Sequence[Sequence[Any]]]) -> Tags:
+    return {group: tuple(Score(tag, score) for tag, score in scores) for group, scores in data.items()}

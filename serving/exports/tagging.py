@@ -1,0 +1,115 @@
+"""The tagging of a file in two passes: what is found of its rows is kept on disk, then the file is written with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from model.tagger import Tagged, Tagger
+from serving.errors import TableError
+from serving.exports.checkpoint import Checkpoint
+from serving.exports.columns import Columns, priority_of
+from serving.exports.engine import run
+from serving.exports.reading import Found, Reading
+from serving.exports.summary import Summary
+from serving.priority import Priority
+from serving.tables import Row, Table
+from serving.tables.source import compressed
+
+OnError = Literal["keep", "stop"]
+Seen = Callable[[Row, Tagged | str, Priority | None], None]
+BLOCK = 512
+"""Rows tagged together and kept together: some seconds' work of one processor."""
+
+
+def tag_table(
+    tagger: Tagger,
+    table: Table,
+    output: Path,
+    reading: Reading,
+    *,
+    resume: bool = False,
+    on_error: OnError = "keep",
+    jobs: int = 1,
+    each: Callable[[int], None] = lambda _: None,
+    seen: Seen = lambda *_: None,
+) -> Summary:
+    """Tag every row of `table` into `output`, which is written aside and renamed: whole, or not there.
+
+    What was found stays beside `output` if anything stops it, and `resume` goes on from there. `each` is called with
+    the rows done after every block; what it raises stops the tagging. `seen` is called with every row once all are
+    tagged.
+
+    Raises TableError if the table has our columns already, if `output` cannot be written, if what is to be resumed
+    was begun otherwise, or, with `on_error` "stop", at the first row that cannot be tagged.
+    """
+    columns = Columns(tagger.taxonomy, reading, tagger.bundle.version)
+    columns.check(table)
+    checkpoint = Checkpoint(output, _plan(tagger, table, reading), resume=resume)
+    try:
+        each(checkpoint.rows)
+        left = islice(_records(table), checkpoint.rows, None)
+        for block in run(tagger, reading, _blocks(left), jobs=jobs):
+            if on_error == "stop":
+                _check(block, checkpoint.rows, table.source.name)
+            checkpoint.add(block)
+            each(checkpoint.rows)
+        summary = _write(table, output, columns, reading, checkpoint, seen)
+    except BaseException:
+        checkpoint.close()
+        raise
+    checkpoint.remove()
+    return summary
+
+
+def _write(
+    table: Table, output: Path, columns: Columns, reading: Reading, checkpoint: Checkpoint, seen: Seen
+) -> Summary:
+    """The second pass: the table with the new cells, into a draft that becomes `output`."""
+    summary = Summary()
+
+    def cells() -> Iterator[list[str]]:
+        for row, found in zip(_records(table), checkpoint.found(), strict=False):  # `table.write` compares the counts
+            priority = priority_of(row, found.result, reading)
+            summary.count(found.result)
+            seen(row, found.result, priority)
+            yield columns.cells(found, priority)
+
+    try:
+        with checkpoint.draft.open("wb") as file:
+            with compressed(file, output) as stream:
+                table.write(stream, columns.names, cells())
+            file.flush()
+            os.fsync(file.fileno())  # a rename must not overtake the bytes when the machine dies
+        checkpoint.draft.replace(output)
+    except OSError as error:
+        raise TableError(str(output), f"cannot be written: {error.strerror}", "Choose another place") from error
+    return summary
+
+
+def _plan(tagger: Tagger, table: Table, reading: Reading) -> dict[str, Any]:
+    """What must be the same for a run to go on from another's blocks."""
+    return {
+        "input": table.source.fingerprint(),
+        "reading": {**reading.to_dict(), "read_as": [str(table), *table.columns, *table.notes]},
+        "model": tagger.bundle.version,
+        "form": 1,
+    }
+
+
+def _check(block: Sequence[Found], before: int, name: str) -> None:
+    for place, found in enumerate(block, start=before + 1):
+        if isinstance(found.result, str):
+            raise TableError(f"{name}, row {place:,}", found.result, "Mend it, or go on with --on-error keep")
+
+
+def _records(table: Table) -> Iterator[Row]:
+    return (row for row in table.rows() if not row.blank)
+
+
+def _blocks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while block := list(islice(rows, BLOCK)):
+        yield block

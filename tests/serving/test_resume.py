@@ -1,0 +1,183 @@
+"""Taggings that are interrupted, and go on."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from model.tagger import Tagger
+from serving.errors import TableError
+from serving.exports import Reading, tag_table
+from serving.tables import open_table
+from tests.serving.conftest import ROOT, TYMPAN
+from tests.serving.files import records, written
+
+ROWS = 3_000
+WORDS = ("panne", "merci", "annulla", "la")
+
+
+class StoppedError(Exception):
+    """Stands for whatever stops a tagging."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    lines = [f"{row};{WORDS[row % 4]} {row}" for row in range(ROWS)]
+    lines[7] = "7;"
+    return written(tmp_path, "\n".join(["id;text", *lines, ""]).encode())
+
+
+@pytest.fixture
+def whole(tagger: Tagger, path: Path) -> bytes:
+    """The output of a run that nothing stops."""
+    output = path.with_name("whole.csv")
+    tag_table(tagger, open_table(path), output, Reading("text"))
+    return output.read_bytes()
+
+
+def interrupt(tagger: Tagger, path: Path, output: Path, *, after: int = 1_000) -> list[int]:
+    """Tag until `after` rows are done; returns the counts that were told."""
+    told: list[int] = []
+
+    def each(rows: int) -> None:
+        told.append(rows)
+        if rows > after:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        tag_table(tagger, open_table(path), output, Reading("text"), each=each)
+    return told
+
+
+def test_an_output_is_whole_or_not_there(tagger: Tagger, path: Path, whole: bytes) -> None:
+    output = path.with_name("out.csv")
+    output.write_bytes(b"from before")
+    interrupt(tagger, path, output)
+    assert output.read_bytes() == b"from before"
+    tag_table(tagger, open_table(path), output, Reading("text"))
+    assert output.read_bytes() == whole
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["mentions.csv", "out.csv", "whole.csv"]
+
+
+def test_what_was_done_is_not_done_again(tagger: Tagger, path: Path, whole: bytes) -> None:
+    output = path.with_name("out.csv")
+    done = interrupt(tagger, path, output)[-1]
+    told: list[int] = []
+    summary = tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=told.append)
+    assert told[0] == done
+    assert told[-1] == summary.rows == ROWS
+    assert summary.failed == 1
+    assert output.read_bytes() == whole
+
+
+def test_without_asking_it_starts_anew(tagger: Tagger, path: Path, whole: bytes) -> None:
+    output = path.with_name("out.csv")
+    interrupt(tagger, path, output)
+    told: list[int] = []
+    tag_table(tagger, open_table(path), output, Reading("text"), each=told.append)
+    assert told[0] == 0
+    assert output.read_bytes() == whole
+
+
+@pytest.mark.parametrize("torn", [b'[{"lang": "fr", "ta', b"\0" * 50, b"\0" * 50 + b"\n"])
+def test_a_line_that_a_dying_machine_left_half_written_is_done_again(
+    tagger: Tagger, path: Path, whole: bytes, torn: bytes
+) -> None:
+    output = path.with_name("out.csv")
+    interrupt(tagger, path, output)
+    with (path.parent / ".out.csv.tagging" / "blocks.jsonl").open("ab") as blocks:
+        blocks.write(torn)
+    tag_table(tagger, open_table(path), output, Reading("text"), resume=True)
+    assert output.read_bytes() == whole
+
+
+def test_what_was_begun_otherwise_is_not_gone_on_with(tagger: Tagger, path: Path, whole: bytes) -> None:
+    output = path.with_name("out.csv")
+    interrupt(tagger, path, output)
+    with pytest.raises(TableError, match="was begun with another reading"):
+        tag_table(tagger, open_table(path), output, Reading("text", min_score=0.5), resume=True)
+    path.write_bytes(path.read_bytes() + b"3000;panne\n")
+    with pytest.raises(TableError, match="was begun with another input"):
+        tag_table(tagger, open_table(path), output, Reading("text"), resume=True)
+    assert not output.exists()
+
+
+def test_two_runs_do_not_write_the_same_output(tagger: Tagger, path: Path) -> None:
+    output = path.with_name("out.csv")
+    refused = []
+
+    def each(rows: int) -> None:
+        if not refused:
+            with pytest.raises(TableError, match="is being written by another run") as error:
+                tag_table(tagger, open_table(path), output, Reading("text"))
+            refused.append(error)
+
+    tag_table(tagger, open_table(path), output, Reading("text"), each=each)
+    assert refused
+
+
+def test_the_first_row_that_cannot_be_tagged_may_stop_it_all(tagger: Tagger, path: Path) -> None:
+    output = path.with_name("out.csv")
+    with pytest.raises(TableError, match=r"row 8: text: is empty.*--on-error keep"):
+        tag_table(tagger, open_table(path), output, Reading("text"), on_error="stop")
+    assert not output.exists()
+
+
+def test_several_processes_find_the_same(tagger: Tagger, path: Path, whole: bytes) -> None:
+    output = path.with_name("out.csv")
+    tag_table(tagger, open_table(path), output, Reading("text"), jobs=2)
+    assert output.read_bytes() == whole
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_killed_at_any_moment_and_resumed_the_output_is_that_of_an_uninterrupted_run(
+    bundle: Path, tmp_path: Path, jobs: str
+) -> None:
+    lines = [json.dumps({"text": f"{WORDS[row % 4]} {row}", "at": row}) for row in range(12_000)]
+    path = written(tmp_path, "\n".join(lines).encode(), "mentions.jsonl")
+    command = [*TYMPAN, "tag", str(path), "--bundle", str(bundle), "--jobs", jobs]
+    began = time.monotonic()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    took = time.monotonic() - began
+    output = tmp_path / "mentions.tagged.jsonl"
+    whole = tmp_path / "whole.jsonl"
+    output.rename(whole)
+    for _ in range(5):
+        running = subprocess.Popen([*command, "--resume"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            running.wait(random.uniform(0.3, 1.0) * took / 2)  # noqa: S311 — no secret
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGKILL)
+        running.communicate(timeout=30)  # its own processes end with it, or would hold the pipe open
+        assert not output.exists() or output.read_bytes() == whole.read_bytes()
+    subprocess.run([*command, "--resume"], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert output.read_bytes() == whole.read_bytes()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [path.name, output.name, whole.name]
+
+
+def test_an_interruption_says_how_to_go_on(bundle: Path, tmp_path: Path) -> None:
+    path = written(tmp_path, b"text\n" + b"".join(b"panne %d\n" % row for row in range(200_000)))
+    command = [*TYMPAN, "tag", str(path), "--bundle", str(bundle)]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / ".mentions.tagged.csv.tagging" / "plan.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.terminate()
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 143
+    assert b"--resume goes on from there" in said
+    assert b"Traceback" not in said
+    shutil.rmtree(tmp_path / ".mentions.tagged.csv.tagging")  # nothing else is in the way
+    assert sorted(entry.suffix for entry in tmp_path.iterdir()) == [".csv", ".lock"]
+
+
+def test_rows_that_are_resumed_are_those_of_a_reader_of_csv(tagger: Tagger, path: Path, whole: bytes) -> None:
+    assert [row["id"] for row in records(whole, delimiter=";")] == [str(row) for row in range(ROWS)]
