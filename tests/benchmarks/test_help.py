@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 
 @pytest.mark.parametrize(
     "name",
-    ["speed", "vocabulary", "quantisation", "agreement", "corpora", "labelling", "confirmation", "load", "faults"],
+    [
+        *("speed", "vocabulary", "quantisation", "agreement", "corpora"),
+        *("labelling", "confirmation", "load", "faults", "exports"),
+    ],
 )
 def test_help_shows_examples_and_every_program_writes_markdown(name: str) -> None:
     app = importlib.import_module(f"benchmarks.{name}").app
