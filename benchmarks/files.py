@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from openpyxl import Workbook
+from xlsxwriter import Workbook
 
 
 def write_csv(path: Path, texts: Iterable[str]) -> None:
@@ -25,9 +25,7 @@ def write_jsonl(path: Path, texts: Iterable[str]) -> None:
 
 
 def write_xlsx(path: Path, texts: Iterable[str]) -> None:
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("mentions")
-    sheet.append(("id", "text"))
-    for row in enumerate(texts):
-        sheet.append(row)
-    book.save(path)
+    with Workbook(path, {"constant_memory": True, "strings_to_urls": False}) as book:
+        sheet = book.add_worksheet("mentions")
+        for place, row in enumerate((("id", "text"), *enumerate(texts))):
+            sheet.write_row(place, 0, row)
