@@ -43,6 +43,7 @@ BundleOption = Annotated[
     "tympan tag mentions.csv --priorities priorities.toml\n\n"
     "tympan tag export.xlsx --sheet Mentions --profile brandwatch\n\n"
     "tympan tag archive.jsonl.gz -o tagged.jsonl.gz --jobs 4 --resume\n\n"
+    "RAY_ADDRESS=ray-head:6379 tympan tag archive.parquet -o tagged.parquet --engine ray\n\n"
     "tympan tag s3://listening/2026/mentions.parquet -o tagged.parquet"
 )
 def tag(
@@ -87,6 +88,10 @@ def tag(
     jobs: Annotated[
         int, typer.Option(min=1, help="Processes that tag, each with its own copy of the model; they share processors.")
     ] = 1,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who tags: this machine, or Ray (the cluster of RAY_ADDRESS, or --jobs processes here)."),
+    ] = "local",
 ) -> None:
     """Tag a file of mentions: the same rows and columns come back, with the tags in new columns.
 
@@ -113,7 +118,7 @@ def tag(
     check_output(table, output, whole=True)
     reading = replace(_reading(find_text_column(table, text_column), watchlist, target, min_score), scores=scores)
     _tell(table, reading, aloud)
-    tag_it = partial(tag_table, table=table, output=output, resume=resume, on_error=on_error, jobs=jobs)
+    tag_it = partial(tag_table, table=table, output=output, resume=resume, on_error=on_error, jobs=jobs, by=engine)
     try:
         summary = _tagged(tag_it, table, reading, settings, aloud)
     except (KeyboardInterrupt, SystemExit):

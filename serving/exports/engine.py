@@ -78,8 +78,7 @@ def run(tagger: Tagger, reading: Reading, blocks: Iterable[Sequence[Row]], *, jo
     with _executor(tagger, reading, jobs) as executor:
         try:
             for block in blocks:
-                cells = [(row.cells.get(reading.text_column, ""), row.fault) for row in block]
-                ahead.append(executor.submit(_found, cells))
+                ahead.append(executor.submit(_found, cells(block, reading)))
                 if len(ahead) > 2 * jobs:
                     yield ahead.popleft().result()
             while ahead:
@@ -89,6 +88,11 @@ def run(tagger: Tagger, reading: Reading, blocks: Iterable[Sequence[Row]], *, jo
             raise TableError("--jobs", problem, "Go on with --resume and fewer of them") from error
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+def cells(block: Sequence[Row], reading: Reading) -> list[Cell]:
+    """What of rows is sent to be tagged."""
+    return [(row.cells.get(reading.text_column, ""), row.fault) for row in block]
 
 
 def _executor(tagger: Tagger, reading: Reading, jobs: int) -> Executor:

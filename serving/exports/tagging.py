@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from model.tagger import Tagged, Tagger
 from serving.errors import TableError
+from serving.exports import cluster, engine
 from serving.exports.checkpoint import Checkpoint
 from serving.exports.columns import Columns, priority_of
-from serving.exports.engine import run
 from serving.exports.reading import Found, Reading
 from serving.exports.summary import Summary
 from serving.priority import Priority
@@ -20,7 +20,9 @@ from serving.tables import Row, Table
 from serving.tables.source import compressed
 
 OnError = Literal["keep", "stop"]
+By = Literal["local", "ray"]
 Seen = Callable[[Row, Tagged | str, Priority | None], None]
+_RUN = {"local": engine.run, "ray": cluster.run}
 BLOCK = 512
 """Rows tagged together and kept together: some seconds' work of one processor."""
 
@@ -34,6 +36,7 @@ def tag_table(
     resume: bool = False,
     on_error: OnError = "keep",
     jobs: int = 1,
+    by: By = "local",
     each: Callable[[int], None] = lambda _: None,
     seen: Seen = lambda *_: None,
 ) -> Summary:
@@ -41,7 +44,7 @@ def tag_table(
 
     What was found stays beside `output` if anything stops it, and `resume` goes on from there. `each` is called with
     the rows done after every block; what it raises stops the tagging. `seen` is called with every row once all are
-    tagged.
+    tagged. `jobs` processes tag, of this program or, `by` "ray", of Ray.
 
     Raises TableError if the table has our columns already, if `output` cannot be written, if what is to be resumed
     was begun otherwise, or, with `on_error` "stop", at the first row that cannot be tagged.
@@ -52,7 +55,7 @@ def tag_table(
     try:
         each(checkpoint.rows)
         left = islice(_records(table), checkpoint.rows, None)
-        for block in run(tagger, reading, _blocks(left), jobs=jobs):
+        for block in _RUN[by](tagger, reading, _blocks(left), jobs=jobs):
             if on_error == "stop":
                 _check(block, checkpoint.rows, table.source.name)
             checkpoint.add(block)

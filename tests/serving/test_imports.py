@@ -26,6 +26,7 @@ HEAVY = (
     "scipy",
     "wordfreq",
     "httpx",
+    "ray",
 )
 
 
