@@ -47,8 +47,8 @@ system-deps: ## Install the Debian packages that the tests need
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { apt-get update -qq && apt-get install -y -qq python3 python3-venv; }
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
-	@command -v curl >/dev/null && command -v node >/dev/null \
-		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends curl nodejs; }
+	@command -v curl >/dev/null && command -v node >/dev/null && command -v openssl >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends curl nodejs openssl; }
 
 clean: ## Remove the virtual environments and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
@@ -78,8 +78,8 @@ browser:
 
 .PHONY: callers
 callers:
-	@command -v curl >/dev/null && command -v node >/dev/null \
-		|| { echo "the tests run examples for curl and Node.js: install the packages curl and nodejs (make system-deps)" >&2; exit 1; }
+	@command -v curl >/dev/null && command -v node >/dev/null && command -v openssl >/dev/null \
+		|| { echo "the tests need the packages curl, nodejs and openssl: install them (make system-deps)" >&2; exit 1; }
 
 .PHONY: python
 python:

@@ -54,6 +54,7 @@ class Decoder:
         self._slopes = np.asarray(calibration.slopes, dtype=np.float32)
         self._offsets = np.asarray(calibration.offsets, dtype=np.float32)
         self._thresholds = np.asarray(calibration.thresholds, dtype=np.float32)
+        self._edges = {group.name: _edges(group) for group in taxonomy.groups}
 
     def probabilities(self, logits: Floats) -> Floats:
         """Logits (texts, labels) → calibrated probabilities (texts, labels), a parent at least its children's."""
@@ -61,7 +62,7 @@ class Decoder:
         found = np.empty_like(scaled, dtype=np.float32)
         for group in self._taxonomy.groups:
             columns = self._taxonomy.slices[group.name]
-            found[:, columns] = _close(_link(scaled[:, columns], group), group)
+            found[:, columns] = _close(_link(scaled[:, columns], group), group, self._edges[group.name])
         return found
 
     def decisions(self, probabilities: Floats, min_score: float = 0.0) -> npt.NDArray[np.bool_]:
@@ -75,7 +76,7 @@ class Decoder:
             columns = self._taxonomy.slices[group.name]
             if group.kind == "exclusive":
                 given[:, columns] &= _best_branch(probabilities[:, columns], group)
-            for child, parent in _edges(group):
+            for child, parent in self._edges[group.name]:
                 given[:, columns.start + parent] |= given[:, columns.start + child]
         return given
 
@@ -105,9 +106,9 @@ def _link(scaled: Floats, group: Group) -> Floats:
     return shares
 
 
-def _close(probabilities: Floats, group: Group) -> Floats:
+def _close(probabilities: Floats, group: Group, edges: Sequence[tuple[int, int]]) -> Floats:
     """Raise every parent to its children: to the largest, or in an exclusive group by their sum."""
-    for child, parent in _edges(group):
+    for child, parent in edges:
         if group.kind == "exclusive":
             probabilities[:, parent] += probabilities[:, child]
         else:

@@ -21,6 +21,8 @@ from serving import admission, examples, headers, kserve, label_studio, models, 
 from serving.admission import Calling, KeyRoute
 from serving.body import JsonRoute
 from serving.errors import NotReadyError, RequestTooLargeError
+from serving.jobs import routes as jobs
+from serving.jobs.desk import Counts, Desk
 from serving.keys import Scope
 from serving.schemas import (
     ErrorCode,
@@ -77,10 +79,14 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     app.state.service = Service.of(tagger, settings)
     app.state.succession = Succession.of(app.state)
     app.state.settings = settings
+    app.state.desk = Desk.of(settings)
+    app.state.service.metrics.share(Counts(app.state.desk))
     app.state.ready = False
     for router in (tagging, reading, watching, watch.scraped, label_studio.calls, label_studio.probes):
         app.include_router(router)
     for router in (models.reading, models.changing, tei.calls, kserve.calls, kserve.reading, kserve.probes):
+        app.include_router(router)
+    for router in (jobs.making, jobs.reading):
         app.include_router(router)
     problems.install(app)
     admission.install(app, settings)

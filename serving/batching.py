@@ -11,9 +11,9 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from anyio import fail_after, to_thread
@@ -29,9 +29,16 @@ from serving.errors import BusyError, DeadlineError, NotReadyError
 from serving.metrics import Metrics
 from serving.ticket import Ticket
 
+T = TypeVar("T")
 _CHARACTERS = 4  # of a token, about: to refuse a call before anything is done for it
+_SHORT = 2_000  # characters in one call that the event loop reads by itself: a millisecond of work
 _KNOWN_SECONDS = 1.0  # of computing, after which the speed is known
 _SHARE = 3  # of a call's time, what may be waiting at its start: as much again comes in while it is computed
+
+
+async def _run(characters: int, call: Callable[[], T]) -> T:
+    """What `call` returns, beside the event loop unless its texts are short: a change of threads takes longer then."""
+    return call() if characters <= _SHORT else await to_thread.run_sync(call)
 
 
 class Line:
@@ -75,12 +82,14 @@ class Line:
         workers died. Cancelled, it gives its place up.
         """
         note(mentions=len(mentions))
-        self._check_room(sum(map(len, {mention.text for mention in mentions})) // _CHARACTERS, caller, seconds)
+        characters = sum(map(len, {mention.text for mention in mentions}))
+        self._check_room(characters // _CHARACTERS, caller, seconds)
         with self._metrics.timed("prepare"):
-            plans = await to_thread.run_sync(self._tagger.plan, mentions, watchlist)
+            plans = await _run(characters, partial(self._tagger.plan, mentions, watchlist))
         found, failed = await self._probabilities(plans.texts, caller, seconds)
         with self._metrics.timed("decode"):
-            results = await to_thread.run_sync(partial(self._tagger.results, plans, found, min_score, failed=failed))
+            decode = partial(self._tagger.results, plans, found, min_score, failed=failed)
+            results = await _run(sum(map(len, plans.texts)), decode)
         self._metrics.tagged(results, self._tagger.bundle.languages)
         return results
 
@@ -124,7 +133,7 @@ class Line:
         failed: frozenset[str] = frozenset()
         if missing:
             with self._metrics.timed("tokenise"):
-                windows = await to_thread.run_sync(self._tagger.encode, missing)
+                windows = await _run(sum(map(len, missing)), partial(self._tagger.encode, missing))
             ticket = Ticket(windows, len(self._tagger.taxonomy.labels))
             await self._computed_in_time(ticket, caller, seconds)
             found = np.zeros((len(missing), ticket.logits.shape[1]), dtype=np.float32)

@@ -79,7 +79,7 @@ async def _read(request: Request, settings: Settings) -> bytes:
             raise SlowRequestError("body", f"did not come within {seconds} s", "Send it at once") from None
         if body is not None:
             return body
-    await _drain(request, _DRAINED * limit)
+    await drain(request, _DRAINED * limit)
     raise RequestTooLargeError("body", f"is longer than {limit:,} bytes", "Send the mentions in several calls")
 
 
@@ -93,7 +93,7 @@ async def _at_most(request: Request, limit: int) -> bytes | None:
     return bytes(body)
 
 
-async def _drain(request: Request, most: int) -> None:
+async def drain(request: Request, most: int) -> None:
     """Read on for a while and drop it: a connection closed while the client sends would hide the answer."""
     with move_on_after(_DRAIN_SECONDS):
         while most > 0:

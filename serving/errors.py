@@ -89,5 +89,25 @@ class NotReadyError(ServingError):
     """The service is starting or stopping."""
 
 
+class JobsOffError(ServingError):
+    """A call about jobs to a service that keeps none."""
+
+
+class UnknownJobError(ServingError):
+    """A job that is not there, or is another caller's."""
+
+
+class JobStateError(ServingError):
+    """A call that does not fit how far a job has come, or the request that it was made by."""
+
+
+class NotAllowedError(ServingError):
+    """A storage or host that the settings do not allow."""
+
+
+class StoreError(ServingError):
+    """The folder of jobs, in which nothing can be written."""
+
+
 class TableError(ServingError):
     """A file of mentions that cannot be read, or a place where none can be written."""

@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from model.tagger import Failed, Tagged
 
@@ -72,6 +73,7 @@ class Metrics:
         )
         Gauge("tympan_workers", "Processes that serve.", registry=registry, multiprocess_mode="livesum").set(1)
         self._seen: tuple[str, str] | None = None
+        self._shared: list[Collector] = []
         ProcessCollector("tympan", registry=registry)
 
     def exposition(self) -> bytes:
@@ -80,7 +82,14 @@ class Metrics:
             return generate_latest(self._registry)
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        for collector in self._shared:
+            together.register(collector)
         return generate_latest(together)
+
+    def share(self, collector: Collector) -> None:
+        """Have a collector asked at every exposition: what it tells is no process's own."""
+        self._shared.append(collector)
+        self._registry.register(collector)
 
     def see(self, version: str, taxonomy: str, waiting: int) -> None:
         """The model that is served now, and how many tokens wait for it.

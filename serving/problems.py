@@ -21,15 +21,20 @@ from serving.errors import (
     BusyError,
     CredentialsError,
     DeadlineError,
+    JobsOffError,
+    JobStateError,
     MediaTypeError,
     MisfitError,
+    NotAllowedError,
     NotHeldError,
     NotReadyError,
     RequestTooLargeError,
     ScopeError,
     SlowRequestError,
+    StoreError,
     UncomputedError,
     UnfitModelError,
+    UnknownJobError,
     UnknownModelError,
 )
 
@@ -41,9 +46,13 @@ STATUS: Mapping[type[TympanError], int] = {
     AccessError: 401,
     CredentialsError: 401,
     ScopeError: 403,
+    NotAllowedError: 403,
     UnknownModelError: 404,
+    JobsOffError: 404,
+    UnknownJobError: 404,
     SlowRequestError: 408,
     NotHeldError: 409,
+    JobStateError: 409,
     RequestTooLargeError: 413,
     MediaTypeError: 415,
     WatchlistError: 422,
@@ -52,6 +61,7 @@ STATUS: Mapping[type[TympanError], int] = {
     UncomputedError: 422,
     BusyError: 429,
     NotReadyError: 503,
+    StoreError: 503,
     DeadlineError: 504,
 }
 """The status of each error that a request can cause; any other one is the service's own fault, 500."""
@@ -158,11 +168,20 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     note(refusal=HTTPStatus(error.status_code).name.lower())
     if error.status_code == 400:  # FastAPI's answer to bytes that json cannot read, such as bad UTF-8
         return _respond(request, 422, "The body is no JSON.")
-    return _respond(request, error.status_code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        headers["Allow"] = methods
+    return _respond(request, error.status_code, str(error.detail), headers=headers)
 
 
 async def _unknown(request: Request, _: Exception) -> JSONResponse:
     return _respond(request, 500, "The service failed on this request. Its log says why.")
+
+
+def _methods(request: Request) -> str:
+    """Every method of the path that was called, if it is one of the API; a route by itself knows its own alone."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return ", ".join(sorted(method.upper() for method in request.app.openapi()["paths"].get(path, ())))
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ from serving.address import bind, url
 from serving.admission import policy
 from serving.app import create_app
 from serving.connection import Connection, raise_limit
+from serving.jobs.keeper import working
 from serving.rules import told
 from serving.settings import Settings
 
@@ -29,7 +30,9 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
 
     Raises SettingsError if the address cannot be had and BundleError if the bundle cannot be run.
     """
-    serve(settings, bind(settings.host, settings.port), say=say)  # a busy port is known before the model is loaded
+    listener = bind(settings.host, settings.port)  # a busy port is known before the model is loaded
+    with working(settings):
+        serve(settings, listener, say=say)
 
 
 def serve(settings: Settings, listener: socket.socket, *, say: Callable[[str], None]) -> NoReturn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.bundle import PRETRAINED
 from serving.errors import SettingsError
+
+_LEAST_SECRET = 24  # bytes, as Standard Webhooks has it
 
 
 class Settings(BaseSettings):
@@ -57,7 +61,9 @@ class Settings(BaseSettings):
         "info", description="The least level that is logged; requests are info, and those that failed worse."
     )
     state: Path | None = Field(
-        None, description="The folder of what is to be kept: Label Studio's events. None are kept if it is not set."
+        None,
+        description="The folder of what is to be kept: jobs and Label Studio's events. "
+        "There are no jobs, and no events are kept, if it is not set.",
     )
     label_studio_user: str = Field(
         "", pattern="^[ -9;-~]*$", description="Who may call /label-studio; anybody if empty."
@@ -79,10 +85,37 @@ class Settings(BaseSettings):
         (), description="The web origins whose pages may call, with commas between them; * for all, none by default."
     )
 
-    @field_validator("origins", mode="before")
+    queue: SecretStr = Field(
+        SecretStr(""),
+        description="The Redis by which machines share jobs, redis://…; a file in TYMPAN_STATE is the queue if empty.",
+    )
+    job_bytes: int = Field(2**30, ge=1, description="The longest file of a job, in bytes.")
+    job_quota: int = Field(10, ge=1, description="Jobs of one key that may be unfinished at once.")
+    job_quota_bytes: int = Field(
+        10 * 2**30, ge=1, description="The bytes of one key's files and results beyond which it gets no new job."
+    )
+    job_seconds: int = Field(
+        86_400, ge=1, description="Seconds for which a job that has ended is kept, and its result."
+    )
+    job_storage: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="The storage that jobs may take files from: prefixes such as s3://exports/ with commas between "
+        "them, none by default.",
+    )
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="The hosts that jobs may call when they end, with commas between them; none by default."
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), validate_default=True, description="What those calls are signed with, whsec_ and Base64."
+    )
+    webhook_private: bool = Field(
+        False, description="Let those calls go to loopback, private and link-local addresses too."
+    )
+
+    @field_validator("origins", "job_storage", "webhook_hosts", mode="before")
     @classmethod
-    def _split(cls, origins: object) -> object:
-        return tuple(origins.replace(",", " ").split()) if isinstance(origins, str) else origins
+    def _split(cls, given: object) -> object:
+        return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given
 
     @field_validator("origins")
     @classmethod
@@ -90,6 +123,34 @@ class Settings(BaseSettings):
         if any(not re.fullmatch(r"\*|https?://[^/\s]+", origin) for origin in origins):
             raise ValueError("has an entry that is no origin, such as https://example.org")
         return origins
+
+    @field_validator("queue")
+    @classmethod
+    def _is_redis(cls, queue: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(rediss?://\S+)?", queue.get_secret_value()):
+            raise ValueError("is no URL of a Redis, such as redis://127.0.0.1:6379/0")
+        return queue
+
+    @field_validator("job_storage")
+    @classmethod
+    def _are_prefixes(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"(?!https?:)[a-z][a-z0-9+.-]*://[^\s:]+/", prefix) for prefix in prefixes):
+            raise ValueError("has an entry that is no folder of a storage, such as s3://exports/")
+        return prefixes
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        given = secret.get_secret_value()
+        if not given and info.data.get("webhook_hosts"):
+            raise ValueError("is not set, and TYMPAN_WEBHOOK_HOSTS is")
+        try:
+            key = base64.b64decode(given.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            key = b""
+        if given and len(key) < _LEAST_SECRET:
+            raise ValueError(f"is not whsec_ and the Base64 of {_LEAST_SECRET} bytes or more")
+        return secret
 
     @field_validator("label_studio_password")
     @classmethod

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,16 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rich.console import Console
 
+    from model.tagger import Tagged
+    from model.taxonomy import Taxonomy
     from serving.exports import Reading, Summary
+    from serving.priority import Priority
+    from serving.report import Collector, Event, Facts
+    from serving.report.files import Language
     from serving.settings import Settings
-    from serving.tables import Table
+    from serving.tables import Row, Table
 
 app = typer.Typer()
-_WRITTEN = 1000  # rows between two looks of the bar
 
 BundleOption = Annotated[
     Path | None,
@@ -42,6 +45,7 @@ BundleOption = Annotated[
     "tympan tag mentions.csv --target Free --bundle runs/mine\n\n"
     "tympan tag mentions.csv --priorities priorities.toml\n\n"
     "tympan tag export.xlsx --sheet Mentions --profile brandwatch\n\n"
+    "tympan tag export.csv --report june.html --report june.json --baseline may.json --report-language fr\n\n"
     "tympan tag archive.jsonl.gz -o tagged.jsonl.gz --jobs 4 --resume\n\n"
     "RAY_ADDRESS=ray-head:6379 tympan tag archive.parquet -o tagged.parquet --engine ray\n\n"
     "tympan tag s3://listening/2026/mentions.parquet -o tagged.parquet"
@@ -92,6 +96,21 @@ def tag(
         Literal["local", "ray"],
         typer.Option(help="Who tags: this machine, or Ray (the cluster of RAY_ADDRESS, or --jobs processes here)."),
     ] = "local",
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Sum it up in this .html, .xlsx or .json; may be repeated.", show_default=False),
+    ] = None,
+    report_language: Annotated[Literal["fr", "it", "en"], typer.Option(help="The language of the report.")] = "en",
+    report_layout: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file of which tags come first in the report; that which ships if absent."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="The report in JSON of an earlier file, which says what is normal.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="A CSV of dates and titles to mark on the curves of the report.")
+    ] = None,
 ) -> None:
     """Tag a file of mentions: the same rows and columns come back, with the tags in new columns.
 
@@ -104,6 +123,7 @@ def tag(
     """
     from rich.console import Console
 
+    from serving.console import show, tell
     from serving.exports import check_output, output_for, tag_table
     from serving.settings import Settings
     from serving.tables import open_table
@@ -116,33 +136,22 @@ def tag(
     table = open_table(input, encoding, sheet=sheet, profile=profile, text_column=text_column, most=most)
     output = output or output_for(table)
     check_output(table, output, whole=True)
+    wanted = _Wanted.checked(tuple(report or ()), report_layout, baseline, events)
     reading = replace(_reading(find_text_column(table, text_column), watchlist, target, min_score), scores=scores)
-    _tell(table, reading, aloud)
+    tell(table, reading, aloud)
     tag_it = partial(tag_table, table=table, output=output, resume=resume, on_error=on_error, jobs=jobs, by=engine)
     try:
-        summary = _tagged(tag_it, table, reading, settings, aloud)
+        summary, facts = _tagged(tag_it, table, reading, settings, wanted, aloud)
     except (KeyboardInterrupt, SystemExit):
         aloud.print("Interrupted: the same command with --resume goes on from there", markup=False)
         raise
-    _show(summary, output)
+    show(summary, output)
+    if facts:
+        wanted.write(facts, report_language)
     if summary.failed:
         for reason, rows in summary.reasons.most_common(5):
             aloud.print(f"{rows:,} rows not tagged: {reason}", markup=False)
         raise typer.Exit(1)
-
-
-def _tell(table: Table, reading: Reading, aloud: Console) -> None:
-    """Say how the file is read."""
-    from serving.tables.names import ROLES, column_for
-
-    name, column = table.source.name, reading.text_column
-    aloud.print(f"{name}: {table}; {table.count:,} rows; the text is in column {column!r}", markup=False)
-    others = {role: column_for(table, role) for role in ROLES if role != "text"}
-    if found := ", ".join(f"{role} in {column!r}" for role, column in others.items() if column):
-        aloud.print(f"{name}: {found}", markup=False)
-    whose = (f"an export of {table.profile.title}",) if table.profile else ()
-    for note in (*whose, *table.notes):
-        aloud.print(f"{name}: {note}", markup=False)
 
 
 def _reading(text_column: str, watchlist: Path | None, target: str | None, min_score: float) -> Reading:
@@ -164,11 +173,17 @@ def _reading(text_column: str, watchlist: Path | None, target: str | None, min_s
 
 
 def _tagged(
-    tag_it: Callable[..., Summary], table: Table, reading: Reading, settings: Settings, aloud: Console
-) -> Summary:
-    """Tag `table` by `tag_it`, a `tag_table` that knows the rest, under progress bars."""
+    tag_it: Callable[..., Summary],
+    table: Table,
+    reading: Reading,
+    settings: Settings,
+    wanted: _Wanted,
+    aloud: Console,
+) -> tuple[Summary, Facts | None]:
+    """Tag `table` by `tag_it`, a `tag_table` that knows the rest, under progress bars; with the report if wanted."""
     from model.tagger import Tagger
-    from serving.rules import Rules, priorities_for, told
+    from serving.console import Bars
+    from serving.rules import SHIPPED, Rules, priorities_for, told
     from serving.tables.names import column_for
 
     rules = Rules.load(settings.priorities) if settings.priorities else None
@@ -176,65 +191,58 @@ def _tagged(
     made = priorities_for(tagger.taxonomy, rules)
     reading = replace(reading, priorities=made, answered_column=column_for(table, "answered"))
     aloud.print(told(made, rules), markup=False)
-    with _Bars(aloud, table.count) as bars:
-        return tag_it(tagger, reading=reading, each=bars.tagged, seen=bars.written)
+    owners = {name: dict(owner.title) for name, owner in (rules or Rules.load(SHIPPED)).owners.items()}
+    collector = wanted.collector(table, tagger.taxonomy, reading, owners)
+    with Bars(aloud, table.count) as bars:
+
+        def seen(row: Row, result: Tagged | str, priority: Priority | None) -> None:
+            bars.written()
+            if collector:
+                collector.add(row, result, priority)
+
+        summary = tag_it(tagger, reading=reading, each=bars.tagged, seen=seen)
+    return summary, collector.facts() if collector else None
 
 
-class _Bars:
-    """What is tagged, at which rate, and then what is written."""
+@dataclass(frozen=True)
+class _Wanted:
+    """The reports that are asked for, and what stands beside them, read before the first row is tagged."""
 
-    def __init__(self, aloud: Console, rows: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    paths: tuple[Path, ...]
+    layout: Path | None
+    earlier: Facts | None
+    events: tuple[Event, ...]
 
-        rate, left = TextColumn("{task.fields[rate]}"), TimeRemainingColumn()
-        what, count = TextColumn("{task.description}"), MofNCompleteColumn()
-        self._progress = Progress(what, BarColumn(), count, TextColumn("rows"), rate, left, console=aloud)
-        self._tagging = self._progress.add_task("Tagging", total=rows, rate="")
-        self._writing = self._progress.add_task("Writing", total=rows, rate="", start=False, visible=False)
-        self._began: tuple[float, int] | None = None
-        self._written = 0
+    @classmethod
+    def checked(
+        cls, paths: tuple[Path, ...], layout: Path | None, baseline: Path | None, events: Path | None
+    ) -> _Wanted:
+        """ReportError if one of them cannot be used, or goes with a report that is not asked for."""
+        if not paths and not (layout or baseline or events):
+            return cls((), None, None, ())
+        from serving.report import ReportError, check, read, read_events
 
-    def __enter__(self) -> _Bars:
-        self._progress.start()
-        return self
+        if not paths:
+            raise ReportError("--report", "is missing", "Say where to write it, or leave out what belongs to it")
+        for path in paths:
+            check(path)
+        return cls(paths, layout, read(baseline) if baseline else None, tuple(read_events(events)) if events else ())
 
-    def __exit__(self, *_: object) -> None:
-        self._progress.update(self._writing, completed=self._written)
-        self._progress.stop()
+    def collector(
+        self, table: Table, taxonomy: Taxonomy, reading: Reading, owners: Mapping[str, dict[str, str]]
+    ) -> Collector | None:
+        """What takes the rows in; None if no report is wanted."""
+        if not self.paths:
+            return None
+        from serving.report import Collector, layout_for
 
-    def tagged(self, done: int) -> None:
-        """So many rows are done, first those of an interrupted run."""
-        if self._began is None:
-            self._began = time.monotonic(), done
-            self._progress.reset(self._tagging, completed=done)
-        seconds, rows = time.monotonic() - self._began[0], done - self._began[1]
-        rate = f"{rows / seconds:,.0f} a second," if rows else ""
-        self._progress.update(self._tagging, completed=done, rate=rate)
+        layout = layout_for(taxonomy, self.layout)
+        return Collector(table, taxonomy, reading, layout, owners=owners, earlier=self.earlier, events=self.events)
 
-    def written(self, *_: object) -> None:
-        """One more row is on its way into the output."""
-        if not self._written:
-            self._progress.start_task(self._writing)
-            self._progress.update(self._writing, visible=True)
-        self._written += 1
-        if self._written % _WRITTEN == 0:
-            self._progress.update(self._writing, completed=self._written)
+    def write(self, facts: Facts, language: Language) -> None:
+        """Write all of them, and say where."""
+        from serving.report import write
 
-
-def _show(summary: Summary, output: Path) -> None:
-    """The counts of a file, on standard output."""
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    console = Console(highlight=False)
-    for group, tags in summary.tags.items():
-        grid = Grid("tag", title=group, title_justify="left")
-        grid.add_column("rows", justify="right")
-        for name, rows in tags.most_common():
-            grid.add_row(name, f"{rows:,}")
-        grid.add_row("(none)", f"{summary.untagged[group]:,}", style="dim")
-        console.print(grid)
-    languages = ", ".join(f"{language} {rows:,}" for language, rows in summary.languages.most_common())
-    console.print(f"{summary.rows:,} rows, {summary.failed:,} not tagged", markup=False)
-    console.print(f"Languages: {languages or 'none'}", markup=False)
-    console.print(f"Written: {output}", markup=False, soft_wrap=True)
+        for path in self.paths:
+            write(path, facts, language=language)
+            typer.echo(f"Report: {path}")

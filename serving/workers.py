@@ -30,6 +30,7 @@ from model.processor import processor_limit
 from serving import logs
 from serving.address import bind
 from serving.errors import SettingsError, WorkerError
+from serving.jobs.keeper import working
 from serving.settings import Settings
 
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own: a folder in which processes keep their numbers
@@ -48,7 +49,7 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
     logs.configure(settings.log_format, settings.log_level)
     listener = bind(settings.host, settings.port)
     threads = threads_of(settings, processor_limit())
-    with _counted_together() as counts:
+    with _counted_together() as counts, working(settings):
         _Supervisor(settings.model_copy(update={"threads": threads}), listener, counts, say).run()
     sys.exit(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 from pathlib import Path
 
@@ -65,3 +66,34 @@ def test_the_extra_that_parquet_needs_is_named(tmp_path: Path) -> None:
     done = subprocess.run([TYMPAN[0], "-c", code], cwd=ROOT, capture_output=True, timeout=120)
     assert done.returncode == 2
     assert b"pyarrow: is not installed. Run: pip install 'tympan[files]'" in done.stderr
+
+
+def test_a_report_is_written_beside_the_tagged_file_and_is_the_next_ones_baseline(bundle: Path, tmp_path: Path) -> None:
+    rows = [
+        f"2026-0{1 + row // 300}-{1 + row % 28:02},{('panne', 'annulla', 'la')[row % 3]} {row}" for row in range(1200)
+    ]
+    (tmp_path / "m.csv").write_text("\n".join(["date,text", *rows, ""]), encoding="utf-8")
+    asked = ["tag", tmp_path / "m.csv", "--bundle", bundle, "--report", tmp_path / "a.json"]
+    done = tympan(*asked, "--report", tmp_path / "a.html", "--report-language", "it")
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Report: " in done.stdout
+    assert json.loads((tmp_path / "a.json").read_bytes())["source"]["rows"] == 1200
+    assert '<html lang="it"' in (tmp_path / "a.html").read_text(encoding="utf-8")
+    done = tympan(*asked[:-1], tmp_path / "b.xlsx", "--baseline", tmp_path / "a.json")
+    assert done.returncode == 0, done.stderr.decode()
+    assert openpyxl.load_workbook(tmp_path / "b.xlsx").sheetnames
+
+
+def test_what_goes_with_a_report_is_refused_before_anything_is_tagged(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("text\npanne\n", encoding="utf-8")
+    for options, said in (
+        (["--report", "r.pdf"], "--report: r.pdf: ends with '.pdf'"),
+        (["--baseline", "r.json"], "--report: is missing"),
+        (["--report", tmp_path / "r.json", "--baseline", tmp_path / "m.csv"], "--baseline: m.csv: is no JSON"),
+        (["--report", tmp_path / "r.json", "--events", tmp_path / "none.csv"], "none.csv"),
+    ):
+        done = tympan("tag", tmp_path / "m.csv", *options, "--bundle", bundle)
+        assert done.returncode == 2
+        assert said.encode() in done.stderr
+        assert b"Traceback" not in done.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.csv"]
