@@ -21,7 +21,7 @@ from benchmarks.change import swaps, worker
 from benchmarks.errors import BenchmarkError
 from benchmarks.finding import Finding, Setting, report
 from benchmarks.pressure import overload, soak
-from benchmarks.report import MarkdownOption, machine, start
+from benchmarks.report import MarkdownOption, machine, start, write
 from benchmarks.texts import BundleOption, distinct
 from model.bundle import PRETRAINED
 from model.processor import processor_limit
@@ -75,7 +75,8 @@ def main(
         findings.append(asyncio.run(CASES[name](setting)))
         report(findings[-1:]).show(Console())
     if markdown:
-        report(findings, machine(processor_limit(), ("onnxruntime", "uvicorn", "fastapi"))).write(markdown)
+        whole = report(findings, machine(processor_limit(), ("onnxruntime", "uvicorn", "fastapi")))
+        write(markdown, whole.markdown())
     if not all(finding.holds for finding in findings):
         raise typer.Exit(1)
 

@@ -25,6 +25,7 @@ from benchmarks.baseline import STRENGTH
 from benchmarks.cache import REVISION, Cache, Conditions, data_key, encoder_name
 from benchmarks.errors import BenchmarkError
 from benchmarks.measure import measure, measure_baseline
+from benchmarks.report import MarkdownOption, write
 from benchmarks.store import key
 from benchmarks.tasks import TASKS, Material, Source, Task
 from model.errors import TympanError
@@ -79,8 +80,8 @@ class Benchmark:
             limit=self.limit,
         )
 
-    def show(self) -> None:
-        """Tables on the console, for people, and the first of them as Markdown on standard output."""
+    def show(self, markdown: Path | None) -> None:
+        """Tables on the console, for people, and the first of them as Markdown on standard output or in a file."""
         every = [(task, self.conditions(task)) for task in self.tasks]
         found = [line for task, under in every for line in tables.lines(task, under, self.cache, self.seeds)]
         notes = [note for task, under in every for note in tables.notes(task, under, self.cache, self.seeds)]
@@ -88,7 +89,11 @@ class Benchmark:
         for task, under in every:
             if tried := tables.tried(task, under, self.cache):
                 self.console.print(tried)
-        typer.echo(tables.markdown(found, notes))
+        text = tables.markdown(found, notes)
+        if markdown:
+            write(markdown, f"{text}\n")
+        else:
+            typer.echo(text)
 
     def _run(self, task: Task, seed: int, material: Material) -> None:
         conditions, data = self.conditions(task), data_key(material)
@@ -153,6 +158,7 @@ def main(
     encoder: Annotated[str, typer.Option(help="As for `tympan train`.")] = PACKAGE,
     keep_languages: Annotated[str, typer.Option(help="As for `tympan train`.")] = LANGUAGES,
     limit: Annotated[int | None, typer.Option(help="Rows to read of each file, to try it out.", min=1)] = None,
+    markdown: MarkdownOption = None,
 ) -> None:
     """Train on public data, measure what would ship, and compare with published figures and TF-IDF.
 
@@ -167,7 +173,7 @@ def main(
 
     python -m benchmarks.quality --data ../shared/data --only xlmt-it --seeds 0 --set learning_rate=2e-4
 
-    python -m benchmarks.quality --table > docs/quality.md
+    python -m benchmarks.quality --table --markdown docs/quality.md
     """
     try:
         tasks = [_task(name) for name in only or TASKS]
@@ -190,7 +196,7 @@ def main(
             if not data:
                 raise BenchmarkError("--data", "is missing", "Give the folder of the data, or --table")
             failed = benchmark.run(data)
-        benchmark.show()
+        benchmark.show(markdown)
         if data and not only:
             real = mentions.shipped(data)
             real.show(benchmark.console)

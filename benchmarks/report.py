@@ -73,25 +73,26 @@ class Report:
         blocks = [table.markdown() for table in self.tables]
         return "\n\n".join([*blocks, "\n".join(f"- {note}" for note in self.notes)]) + "\n"
 
-    def write(self, file: Path) -> None:
-        """Write `file`, or what stands between START and END in it; BenchmarkError if END is missing."""
-        try:
-            page = file.read_text(encoding="utf-8") if file.exists() else ""
-            before, start, rest = page.partition(START)
-            _, end, after = rest.partition(END)
-            if start and not end:
-                raise BenchmarkError(str(file), f"has {START} without {END}", "Add the second line")
-            whole = f"{before}{START}\n\n{self.markdown()}\n{END}{after}" if start else self.markdown()
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(whole, encoding="utf-8")
-        except OSError as error:
-            raise BenchmarkError(str(file), "cannot be written", "Choose another file") from error
-
     def give(self, markdown: Path | None) -> None:
         """Show it, and write it if a file was asked for."""
         self.show(Console())
         if markdown:
-            self.write(markdown)
+            write(markdown, self.markdown())
+
+
+def write(file: Path, markdown: str) -> None:
+    """Write `file`, or what stands between START and END in it; BenchmarkError if END is missing."""
+    try:
+        page = file.read_text(encoding="utf-8") if file.exists() else ""
+        before, start, rest = page.partition(START)
+        _, end, after = rest.partition(END)
+        if start and not end:
+            raise BenchmarkError(str(file), f"has {START} without {END}", "Add the second line")
+        whole = f"{before}{START}\n\n{markdown}\n{END}{after}" if start else markdown
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(whole, encoding="utf-8")
+    except OSError as error:
+        raise BenchmarkError(str(file), "cannot be written", "Choose another file") from error
 
 
 def machine(threads: int, libraries: Sequence[str]) -> str:
