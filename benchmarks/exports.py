@@ -13,18 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import psutil
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from benchmarks.conversion import for_transformers
 from benchmarks.errors import BenchmarkError
-from benchmarks.files import write_csv, write_jsonl, write_xlsx
+from benchmarks.files import WRITERS
+from benchmarks.kills import Kills, command, tag
 from benchmarks.report import MarkdownOption, Report, Table, machine, start
 from benchmarks.speed import seeded_texts
 from benchmarks.texts import BundleOption, ColumnOption, DataOption
@@ -36,11 +34,9 @@ from model.tagger import Tagger
 
 app = typer.Typer(add_completion=False, help="Speed, memory and kills of the tagging of whole files.")
 
-_TYMPAN = (sys.executable, "-m", "tympan", "tag")
 _ROOT = Path(__file__).parents[1]
 _EVERY = 0.25  # seconds between two looks at memory
 _QUARTERS = 4
-_WRITERS = {".csv": write_csv, ".xlsx": write_xlsx, ".jsonl": write_jsonl}
 
 
 @app.command()
@@ -52,7 +48,9 @@ def main(
     rival_rows: Annotated[int, typer.Option(help="Of these, how many pandas with the pipeline gets.", min=1)] = 4_000,
     large: Annotated[int, typer.Option(help="Rows of the file that memory is measured on.", min=1)] = 1_000_000,
     distinct: Annotated[int, typer.Option(help="Distinct texts among those.", min=1)] = 50_000,
-    kills: Annotated[int, typer.Option(help="Runs killed, over CSV, XLSX and JSONL.", min=0)] = 50,
+    kills: Annotated[
+        int, typer.Option(help="Runs killed, over CSV, XLSX and JSONL, on the command line and as jobs.", min=0)
+    ] = 50,
     killed_rows: Annotated[int, typer.Option(help="Rows of the files whose taggings are killed.", min=1)] = 2_000,
     markdown: MarkdownOption = None,
 ) -> None:
@@ -96,7 +94,7 @@ class Bench:
         """Rows a second of the bare tagger, of `tympan tag` and of the rival."""
         file, few = self._file("race.csv", self._distinct(rows)), self._file("few.csv", self._distinct(rival_rows))
         bare = rows / self._bare(rows)
-        ours = rows / _seconds(lambda: self._tag(file))
+        ours = rows / _seconds(lambda: tag(file, self.bundle.path))
         theirs = rival_rows / self._rival(few)
         lines = [("bare tagger", rows, bare), ("tympan tag", rows, ours), ("pandas, pipeline", rival_rows, theirs)]
         cells = tuple(
@@ -110,7 +108,7 @@ class Bench:
         file = self._file("large.csv", self._large(rows, distinct))
         began = time.perf_counter()
         with subprocess.Popen(  # noqa: S603 — our own program
-            self._command(file), cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(file, self.bundle.path), cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as running:
             held = list(_watch(running))
         seconds = time.perf_counter() - began
@@ -125,26 +123,7 @@ class Bench:
 
     def kills(self, kills: int, rows: int) -> Table:
         """How many runs killed at random moments and resumed gave the output of an uninterrupted run."""
-        lines = []
-        for place, suffix in enumerate(_WRITERS):
-            file, count = self._file(f"killed{suffix}", self._distinct(rows)), len(range(place, kills, len(_WRITERS)))
-            took = _seconds(partial(self._tag, file))
-            whole = self._output(file).read_bytes()
-            bar = track(range(count), f"killing {suffix}", console=Console(stderr=True))
-            same = sum(self._killed(file, took, whole) for _ in bar)
-            lines.append((suffix[1:].upper(), str(count), str(same)))
-        return Table("Kills", ("", "runs killed by SIGKILL", "the same output once resumed"), tuple(lines))
-
-    def _killed(self, file: Path, took: float, whole: bytes) -> bool:
-        self._output(file).unlink()
-        running = subprocess.Popen(  # noqa: S603 — our own program
-            self._command(file), cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(random.uniform(0.1, 1.0) * took)  # noqa: S311 — no secret
-        running.kill()
-        running.wait()
-        self._tag(file, "--resume")
-        return self._output(file).read_bytes() == whole
+        return Kills(self.bundle.path, self.folder, list(self._distinct(rows))).table(kills)
 
     def _bare(self, rows: int) -> float:
         tagger = Tagger.load(self.bundle.path)
@@ -170,17 +149,6 @@ class Bench:
         )
         return float(done.stdout.split()[-1])
 
-    def _tag(self, file: Path, *options: str) -> None:
-        done = subprocess.run([*self._command(file), *options], cwd=_ROOT, capture_output=True, text=True)  # noqa: S603
-        if done.returncode not in (0, 1):
-            raise BenchmarkError(file.name, f"exit code {done.returncode}: {done.stderr[-300:]}", "Mend that first")
-
-    def _command(self, file: Path) -> list[str]:
-        return [*_TYMPAN, str(file), "-o", str(self._output(file)), "--bundle", str(self.bundle.path)]
-
-    def _output(self, file: Path) -> Path:
-        return file.with_stem(f"{file.stem}.tagged")
-
     def _distinct(self, count: int) -> Iterator[str]:
         return (f"{self.texts[at % len(self.texts)]} {at}" for at in range(count))
 
@@ -191,7 +159,7 @@ class Bench:
 
     def _file(self, name: str, texts: Iterable[str]) -> Path:
         path = self.folder / name
-        _WRITERS[path.suffix](path, texts)
+        WRITERS[path.suffix](path, texts)
         return path
 
 

@@ -29,3 +29,7 @@ def write_xlsx(path: Path, texts: Iterable[str]) -> None:
         sheet = book.add_worksheet("mentions")
         for place, row in enumerate((("id", "text"), *enumerate(texts))):
             sheet.write_row(place, 0, row)
+
+
+WRITERS = {".csv": write_csv, ".xlsx": write_xlsx, ".jsonl": write_jsonl}
+"""Ending → what writes such a file."""

@@ -19,7 +19,7 @@ from rich.progress import track
 from benchmarks.baseline import Baseline
 from benchmarks.corpora import CORPORA
 from benchmarks.errors import BenchmarkError
-from benchmarks.report import END, START, MarkdownOption, Report, Table, percent, start
+from benchmarks.report import END, START, MarkdownOption, Report, Table, percent, start, write
 from labels.record import Record
 from labels.record import read as read_records
 from labels.split import split
@@ -98,7 +98,7 @@ def to_card(found: Report, bundle: Bundle) -> None:
     if START not in card.read_text(encoding="utf-8"):
         with card.open("a", encoding="utf-8") as page:
             page.write(_CARD)
-    found.write(card)
+    write(card, found.markdown())
     bundle.seal()
 
 
