@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import resource
-from asyncio import TimerHandle, Transport
+from asyncio import TimerHandle, Transport, get_running_loop
 from functools import cache
+from typing import Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _MOST = 2**14
+_CORKED = 2**16  # bytes
 _RESERVE = 256  # descriptors for files, threads and the listener: a model is loaded however many are connected
 _PROBLEM = {
     "type": "about:blank",
@@ -39,7 +41,7 @@ class Connection(H11Protocol):
     _unread: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        super().connection_made(transport)
+        super().connection_made(cast(Transport, _Corked(transport)))
         if len(self.connections) > most():  # its request is not read: whoever is slow would keep the place
             transport.write(_FULL)
             transport.close()
@@ -70,6 +72,41 @@ class Connection(H11Protocol):
 
     def _expect(self, due: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_at(due, self.timeout_keep_alive_handler)
+
+
+class _Corked:
+    """A transport that sends what is written in one turn of the loop in one piece: the head of an answer and its body.
+
+    uvicorn writes them one after the other, which would be two packets, and two calls of the system.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._held: list[bytes] = []
+        self._length = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — whatever a transport has
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            get_running_loop().call_soon(self._send)
+        self._held.append(data)
+        self._length += len(data)
+        if self._length > _CORKED:  # so that a client who does not read is noticed
+            self._send()
+
+    def get_write_buffer_size(self) -> int:
+        return self._length + self._transport.get_write_buffer_size()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._held:
+            data, self._held, self._length = b"".join(self._held), [], 0
+            self._transport.write(data)
 
 
 def raise_limit() -> None:
