@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
+from rich.text import Text
 
 from serving.exports import Reading, Summary
+from serving.priority import LEVELS
 from serving.tables import Table
 from serving.tables.names import ROLES, column_for
 
 _WRITTEN = 1000  # rows between two looks of the bar
+_TARGETS = 20  # organisations shown
 
 
 def tell(table: Table, reading: Reading, aloud: Console) -> None:
@@ -71,13 +75,21 @@ def show(summary: Summary, output: Path) -> None:
     """The counts of a file, on standard output."""
     console = Console(highlight=False)
     for group, tags in summary.tags.items():
-        grid = Grid("tag", title=group, title_justify="left")
-        grid.add_column("rows", justify="right")
-        for name, rows in tags.most_common():
-            grid.add_row(name, f"{rows:,}")
-        grid.add_row("(none)", f"{summary.untagged[group]:,}", style="dim")
-        console.print(grid)
+        console.print(_counted(group, [*tags.most_common(), ("(none)", summary.untagged[group])]))
+    if summary.levels:
+        console.print(_counted("priority", [(level, summary.levels[level]) for level in LEVELS]))
+    if summary.targets:
+        named = summary.targets.most_common(_TARGETS)
+        console.print(_counted("target", [(f"{name} ({role})", rows) for (role, name), rows in named]))
     languages = ", ".join(f"{language} {rows:,}" for language, rows in summary.languages.most_common())
     console.print(f"{summary.rows:,} rows, {summary.failed:,} not tagged", markup=False)
     console.print(f"Languages: {languages or 'none'}", markup=False)
     console.print(f"Written: {output}", markup=False, soft_wrap=True)
+
+
+def _counted(title: str, lines: Sequence[tuple[str, int]]) -> Grid:
+    grid = Grid(title, title_justify="left")
+    grid.add_column("rows", justify="right")
+    for name, rows in lines:
+        grid.add_row(Text(name), f"{rows:,}")
+    return grid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rich.console import Console
 
     from model.tagger import Tagged
-    from model.taxonomy import Taxonomy
     from serving.exports import Reading, Summary
     from serving.priority import Priority
-    from serving.report import Collector, Event, Facts
-    from serving.report.files import Language
+    from serving.report.request import Request
     from serving.settings import Settings
     from serving.tables import Row, Table
 
@@ -124,7 +122,7 @@ def tag(
     from rich.console import Console
 
     from serving.console import show, tell
-    from serving.exports import check_output, output_for, tag_table
+    from serving.exports import check_output, interrupted, output_for, tag_table
     from serving.settings import Settings
     from serving.tables import open_table
     from serving.tables.names import text_column as find_text_column
@@ -136,18 +134,26 @@ def tag(
     table = open_table(input, encoding, sheet=sheet, profile=profile, text_column=text_column, most=most)
     output = output or output_for(table)
     check_output(table, output, whole=True)
-    wanted = _Wanted.checked(tuple(report or ()), report_layout, baseline, events)
+    request = None
+    if report or report_layout or baseline or events:
+        from serving.report.request import Request
+
+        beside = {"layout": report_layout, "baseline": baseline, "events": events}
+        others = (table.path, output)
+        request = Request.checked(report or (), language=report_language, others=others, **beside)
     reading = replace(_reading(find_text_column(table, text_column), watchlist, target, min_score), scores=scores)
     tell(table, reading, aloud)
+    if resume and not interrupted(output):
+        aloud.print("Nothing to go on from: it starts anew", markup=False)
     tag_it = partial(tag_table, table=table, output=output, resume=resume, on_error=on_error, jobs=jobs, by=engine)
     try:
-        summary, facts = _tagged(tag_it, table, reading, settings, wanted, aloud)
+        summary = _tagged(tag_it, table, reading, settings, request, aloud)
     except (KeyboardInterrupt, SystemExit):
         aloud.print("Interrupted: the same command with --resume goes on from there", markup=False)
         raise
     show(summary, output)
-    if facts:
-        wanted.write(facts, report_language)
+    for path in report or ():
+        typer.echo(f"Report: {path}")
     if summary.failed:
         for reason, rows in summary.reasons.most_common(5):
             aloud.print(f"{rows:,} rows not tagged: {reason}", markup=False)
@@ -177,10 +183,10 @@ def _tagged(
     table: Table,
     reading: Reading,
     settings: Settings,
-    wanted: _Wanted,
+    request: Request | None,
     aloud: Console,
-) -> tuple[Summary, Facts | None]:
-    """Tag `table` by `tag_it`, a `tag_table` that knows the rest, under progress bars; with the report if wanted."""
+) -> Summary:
+    """Tag `table` by `tag_it`, a `tag_table` that knows the rest, under progress bars; with the reports if wanted."""
     from model.tagger import Tagger
     from serving.console import Bars
     from serving.rules import SHIPPED, Rules, priorities_for, told
@@ -192,7 +198,7 @@ def _tagged(
     reading = replace(reading, priorities=made, answered_column=column_for(table, "answered"))
     aloud.print(told(made, rules), markup=False)
     owners = {name: dict(owner.title) for name, owner in (rules or Rules.load(SHIPPED)).owners.items()}
-    collector = wanted.collector(table, tagger.taxonomy, reading, owners)
+    collector = request.collector(table, tagger.taxonomy, reading, owners) if request else None
     with Bars(aloud, table.count) as bars:
 
         def seen(row: Row, result: Tagged | str, priority: Priority | None) -> None:
@@ -200,49 +206,8 @@ def _tagged(
             if collector:
                 collector.add(row, result, priority)
 
-        summary = tag_it(tagger, reading=reading, each=bars.tagged, seen=seen)
-    return summary, collector.facts() if collector else None
+        def done(_: Summary) -> None:
+            if request and collector:
+                request.write(collector.facts())
 
-
-@dataclass(frozen=True)
-class _Wanted:
-    """The reports that are asked for, and what stands beside them, read before the first row is tagged."""
-
-    paths: tuple[Path, ...]
-    layout: Path | None
-    earlier: Facts | None
-    events: tuple[Event, ...]
-
-    @classmethod
-    def checked(
-        cls, paths: tuple[Path, ...], layout: Path | None, baseline: Path | None, events: Path | None
-    ) -> _Wanted:
-        """ReportError if one of them cannot be used, or goes with a report that is not asked for."""
-        if not paths and not (layout or baseline or events):
-            return cls((), None, None, ())
-        from serving.report import ReportError, check, read, read_events
-
-        if not paths:
-            raise ReportError("--report", "is missing", "Say where to write it, or leave out what belongs to it")
-        for path in paths:
-            check(path)
-        return cls(paths, layout, read(baseline) if baseline else None, tuple(read_events(events)) if events else ())
-
-    def collector(
-        self, table: Table, taxonomy: Taxonomy, reading: Reading, owners: Mapping[str, dict[str, str]]
-    ) -> Collector | None:
-        """What takes the rows in; None if no report is wanted."""
-        if not self.paths:
-            return None
-        from serving.report import Collector, layout_for
-
-        layout = layout_for(taxonomy, self.layout)
-        return Collector(table, taxonomy, reading, layout, owners=owners, earlier=self.earlier, events=self.events)
-
-    def write(self, facts: Facts, language: Language) -> None:
-        """Write all of them, and say where."""
-        from serving.report import write
-
-        for path in self.paths:
-            write(path, facts, language=language)
-            typer.echo(f"Report: {path}")
+        return tag_it(tagger, reading=reading, each=bars.tagged, seen=seen, done=done)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -14,6 +16,8 @@ from model.decode import Score
 from model.tagger import Tagged, Tags, TargetTags
 from serving.errors import TableError
 from serving.exports.reading import Found
+
+_PLAN = "plan.json"
 
 
 class Checkpoint:
@@ -27,7 +31,7 @@ class Checkpoint:
     """
 
     def __init__(self, output: Path, plan: Mapping[str, Any], *, resume: bool) -> None:
-        self.folder = output.with_name(f".{output.name}.tagging")
+        self.folder = _folder(output)
         self._output = output
         self._lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
         try:
@@ -42,14 +46,17 @@ class Checkpoint:
         except OSError as error:
             self._lock.release()
             raise self._unwritable(error) from error
-        except TableError:
+        except BaseException:
             self._lock.release()
             raise
 
     @property
-    def draft(self) -> Path:
-        """Where the output is written before it is renamed."""
+    def _draft(self) -> Path:
         return self.folder / "draft"
+
+    @property
+    def _plan(self) -> Path:
+        return self.folder / _PLAN
 
     @property
     def _blocks(self) -> Path:
@@ -70,6 +77,24 @@ class Checkpoint:
             for line in file:
                 yield from map(_unpacked, json.loads(line))
 
+    @contextmanager
+    def drafted(self) -> Iterator[BinaryIO]:
+        """Where the output is written before `publish`."""
+        try:
+            with self._draft.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())  # a rename must not overtake the bytes when the machine dies
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def publish(self) -> None:
+        """The draft becomes the output."""
+        try:
+            self._draft.replace(self._output)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def close(self) -> None:
         self._file.close()
         self._lock.release()
@@ -77,23 +102,38 @@ class Checkpoint:
     def remove(self) -> None:
         """Close it and leave nothing behind."""
         self._file.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._empty()
         Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
     def _open(self, plan: Mapping[str, Any], resume: bool) -> int:
         """Make the folder ready; returns how many rows are done."""
-        kept = self.folder / "plan.json"
-        if resume and kept.exists():
-            _same(json.loads(kept.read_bytes()), plan, str(self._output))
+        if resume and (kept := self._kept()):
+            _same(kept, plan, str(self._output))
             return self._whole()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._empty()
         self.folder.mkdir()
         self._blocks.touch()
-        draft = kept.with_suffix(".part")
-        draft.write_text(json.dumps(plan), encoding="utf-8")
-        draft.replace(kept)
+        draft = self._plan.with_suffix(".part")
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(plan, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._plan)
         return 0
+
+    def _kept(self) -> dict[str, Any] | None:
+        """The plan of an interrupted run; None if there is none, or what is left of one that was being removed."""
+        try:
+            kept: dict[str, Any] = json.loads(self._plan.read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return kept if self._blocks.exists() else None
+
+    def _empty(self) -> None:
+        """Remove the folder, the plan first: without it nothing of the rest is ever gone on with."""
+        self._plan.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _whole(self) -> int:
         """Cut off what a kill left of a line; returns the rows of the whole ones."""
@@ -110,6 +150,15 @@ class Checkpoint:
 
     def _unwritable(self, error: OSError) -> TableError:
         return TableError(str(self._output), f"cannot be written: {error.strerror}", "Choose another place")
+
+
+def interrupted(output: Path) -> bool:
+    """Whether a tagging into `output` was interrupted, and can be gone on from."""
+    return (_folder(output.resolve()) / _PLAN).exists()
+
+
+def _folder(output: Path) -> Path:
+    return output.with_name(f".{output.name}.tagging")
 
 
 def _same(kept: Mapping[str, Any], plan: Mapping[str, Any], output: str) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 from filelock import FileLock
 
 from labels.extra import library
-from model.bundle import LAYOUT, Bundle
+from model.bundle import LAYOUT, Bundle, written_whole
+from model.errors import BundleError
 from model.tagger import Tagger
 from serving.errors import TableError
 from serving.exports.engine import Cell, Engine, cells
@@ -25,6 +26,8 @@ from serving.tables import Row
 
 _AHEAD = 2
 """Blocks for every process that are on their way: one that is tagged, one that waits."""
+_RESTARTS, _RETRIES = 5, 3
+"""Of a process, and of a block: what kills every process that takes it must not hang the run."""
 _PATIENCE = 10
 """Seconds for a cluster to answer."""
 
@@ -41,7 +44,7 @@ def run(tagger: Tagger, reading: Reading, blocks: Iterable[Sequence[Row]], *, jo
     pool_of = library("ray.util", extra="ray").ActorPool
     processes = _join(ray, jobs)
     try:
-        worker = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(_Worker)
+        worker = ray.remote(num_cpus=1, max_restarts=_RESTARTS, max_task_retries=_RETRIES)(_Worker)
         files = ray.put(_packed(tagger.bundle))  # which comes to every node once
         version = tagger.bundle.version
         pool = pool_of([worker.remote(files, version, reading) for _ in range(processes)])
@@ -80,7 +83,10 @@ class _Worker:
     """An engine in a process of Ray, on the files of the bundle."""
 
     def __init__(self, files: Mapping[str, bytes], version: str, reading: Reading) -> None:
-        self._engine = Engine(Tagger.load(_unpacked(files, version), threads=1), reading)
+        tagger = Tagger.load(_unpacked(files, version), threads=1)
+        if tagger.bundle.version != version:
+            raise BundleError(str(tagger.bundle.path), f"is not {version}", "Remove it on that node")
+        self._engine = Engine(tagger, reading)
 
     def found(self, block: Sequence[Cell]) -> list[Found]:
         return self._engine.found(block)
@@ -91,12 +97,15 @@ def _packed(bundle: Bundle) -> dict[str, bytes]:
 
 
 def _unpacked(files: Mapping[str, bytes], version: str) -> Path:
-    """The bundle's folder on this node, made by the first process that needs it. `Tagger.load` checks its hashes."""
-    folder = Path(tempfile.gettempdir()) / f"tympan-{os.getuid()}" / version
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    """The bundle's folder on this node, made by the first process that needs it. BundleError if it was altered."""
+    parent = Path(tempfile.gettempdir()) / f"tympan-{os.getuid()}"
+    parent.mkdir(mode=0o700, exist_ok=True)
+    if parent.stat().st_uid != os.getuid():
+        raise BundleError(str(parent), "belongs to somebody else", "Remove it on that node")
+    folder = parent / version
     with FileLock(f"{folder}.lock"):
-        if not (folder / LAYOUT.manifest).exists():
-            folder.mkdir(exist_ok=True)
-            for name, content in files.items():  # the manifest is the last
-                (folder / name).write_bytes(content)
+        if not folder.exists():
+            with written_whole(folder) as draft:
+                for name, content in files.items():
+                    (draft / name).write_bytes(content)
     return folder

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 
 from serving.errors import TableError
 from serving.tables import Table
@@ -36,8 +37,8 @@ def check_output(table: Table, output: Path, *, whole: bool = False) -> None:
         raise TableError(str(output), "is the input", "Choose another name for the output")
     if not output.parent.is_dir():
         raise TableError(str(output.parent), "is no folder", "Make it first, or choose another")
-    if output.is_dir():
-        raise TableError(str(output), "is a folder", "Give a file's name")
+    if output.exists() and not output.is_file():
+        raise TableError(str(output), "is no file", "Give a file's name")
     wanted = _FORMATS.get(plain_suffix(output), (table.written,))
     if table.written not in wanted:
         problem = f"asks for {_TITLES.get(wanted[0], wanted[0])}"
@@ -61,14 +62,25 @@ def output_for(table: Table) -> Path:
 @contextmanager
 def written_aside(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which becomes `path` if the block succeeds and is removed if not."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = path.resolve()  # what a link points at is written, not the link
+    draft = None
     try:
-        with draft.open("xb") as file:
-            yield file
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False) as file:
+            draft = Path(file.name)
+            yield cast(BinaryIO, file)
             file.flush()
             os.fsync(file.fileno())  # a rename must not overtake the bytes when the machine dies
+        draft.chmod(0o666 & ~_mask())  # a temporary file is its owner's alone
         draft.replace(path)
     except OSError as error:
         raise TableError(str(path), f"cannot be written: {error.strerror}", "Choose another place") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft:
+            draft.unlink(missing_ok=True)
+
+
+def _mask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

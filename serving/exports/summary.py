@@ -6,6 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from model.tagger import Tagged
+from serving.priority import Priority
+
+_REASONS = 100
+"""Reasons that are told apart: some name a number, so that every row may have one of its own."""
+_OTHER = "other reasons"
 
 
 @dataclass
@@ -21,13 +26,21 @@ class Summary:
     untagged: Counter[str] = field(default_factory=Counter)
     """Group → rows that have none of its tags."""
 
-    def count(self, result: Tagged | str) -> None:
-        """Add a row's result: its tags, or why it has none."""
+    levels: Counter[str] = field(default_factory=Counter)
+    """Level of priority → rows that have it."""
+    targets: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Role and name of an organisation → rows that name it."""
+
+    def count(self, result: Tagged | str, priority: Priority | None = None) -> None:
+        """Add a row's result: its tags and how pressing it is, or why it has none."""
         self.rows += 1
         if isinstance(result, str):
             self.failed += 1
-            self.reasons[result] += 1
+            self.reasons[result if result in self.reasons or len(self.reasons) < _REASONS else _OTHER] += 1
             return
+        if priority:
+            self.levels[priority.level] += 1
+        self.targets.update((target.role, target.name) for target in result.targets)
         self.languages[result.lang] += 1
         for group, scores in result.tags.items():
             self.tags.setdefault(group, Counter()).update(score.tag for score in scores)

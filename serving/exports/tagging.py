@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -39,28 +38,38 @@ def tag_table(
     by: By = "local",
     each: Callable[[int], None] = lambda _: None,
     seen: Seen = lambda *_: None,
+    done: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
     """Tag every row of `table` into `output`, which is written aside and renamed: whole, or not there.
 
     What was found stays beside `output` if anything stops it, and `resume` goes on from there. `each` is called with
-    the rows done after every block; what it raises stops the tagging. `seen` is called with every row once all are
-    tagged. `jobs` processes tag, of this program or, `by` "ray", of Ray.
+    the rows done after every block; what it raises stops the tagging. Once all are tagged, `seen` is called with every
+    row, and `done` before the output appears, so that what either raises can be gone on from too. `jobs` processes
+    tag, of this program or, `by` "ray", of Ray.
 
     Raises TableError if the table has our columns already, if `output` cannot be written, if what is to be resumed
     was begun otherwise, or, with `on_error` "stop", at the first row that cannot be tagged.
     """
     columns = Columns(tagger.taxonomy, reading, tagger.bundle.version)
     columns.check(table)
-    checkpoint = Checkpoint(output, _plan(tagger, table, reading), resume=resume)
+    output = output.resolve()  # what a link points at is written, not the link
+    plan = _plan(tagger, table, reading)
+    checkpoint = Checkpoint(output, plan, resume=resume)
     try:
         each(checkpoint.rows)
+        if on_error == "stop":
+            _check(checkpoint.found(), 0, table.source.name)
         left = islice(_records(table), checkpoint.rows, None)
         for block in _RUN[by](tagger, reading, _blocks(left), jobs=jobs):
             if on_error == "stop":
                 _check(block, checkpoint.rows, table.source.name)
             checkpoint.add(block)
             each(checkpoint.rows)
-        summary = _write(table, output, columns, reading, checkpoint, seen)
+        summary = _write(table, columns, reading, checkpoint, output, seen)
+        if summary.rows != checkpoint.rows or table.source.fingerprint() != plan["input"]:
+            raise TableError(table.source.name, "was changed while it was read", "Start again")
+        done(summary)
+        checkpoint.publish()
     except BaseException:
         checkpoint.close()
         raise
@@ -69,27 +78,20 @@ def tag_table(
 
 
 def _write(
-    table: Table, output: Path, columns: Columns, reading: Reading, checkpoint: Checkpoint, seen: Seen
+    table: Table, columns: Columns, reading: Reading, checkpoint: Checkpoint, output: Path, seen: Seen
 ) -> Summary:
-    """The second pass: the table with the new cells, into a draft that becomes `output`."""
+    """The second pass: the table with the new cells, into the draft of `output`."""
     summary = Summary()
 
     def cells() -> Iterator[list[str]]:
-        for row, found in zip(_records(table), checkpoint.found(), strict=False):  # `table.write` compares the counts
+        for row, found in zip(_records(table), checkpoint.found(), strict=False):  # the caller compares the counts
             priority = priority_of(row, found.result, reading)
-            summary.count(found.result)
+            summary.count(found.result, priority)
             seen(row, found.result, priority)
             yield columns.cells(found, priority)
 
-    try:
-        with checkpoint.draft.open("wb") as file:
-            with compressed(file, output) as stream:
-                table.write(stream, columns.names, cells())
-            file.flush()
-            os.fsync(file.fileno())  # a rename must not overtake the bytes when the machine dies
-        checkpoint.draft.replace(output)
-    except OSError as error:
-        raise TableError(str(output), f"cannot be written: {error.strerror}", "Choose another place") from error
+    with checkpoint.drafted() as file, compressed(file, output) as stream:
+        table.write(stream, columns.names, cells())
     return summary
 
 
@@ -103,7 +105,7 @@ def _plan(tagger: Tagger, table: Table, reading: Reading) -> dict[str, Any]:
     }
 
 
-def _check(block: Sequence[Found], before: int, name: str) -> None:
+def _check(block: Iterable[Found], before: int, name: str) -> None:
     for place, found in enumerate(block, start=before + 1):
         if isinstance(found.result, str):
             raise TableError(f"{name}, row {place:,}", found.result, "Mend it, or go on with --on-error keep")

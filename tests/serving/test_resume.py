@@ -109,6 +109,58 @@ def test_what_was_begun_otherwise_is_not_gone_on_with(tagger: Tagger, path: Path
     assert not output.exists()
 
 
+@pytest.mark.parametrize("rows", [ROWS, ROWS - 500])
+def test_a_file_that_changes_between_tagging_and_writing_is_refused(tagger: Tagger, path: Path, rows: int) -> None:
+    def each(done: int) -> None:
+        if done == ROWS:
+            lines = [f"{row};merci {row}" for row in range(rows)]
+            path.write_bytes("\n".join(["id;text", *lines, ""]).encode())
+
+    output = path.with_name("out.csv")
+    with pytest.raises(TableError, match="was changed while it was read"):
+        tag_table(tagger, open_table(path), output, Reading("text"), each=each)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("left", ["no plan", "no blocks", "an empty plan"])
+def test_what_a_kill_left_of_a_removal_or_a_start_is_no_obstacle(
+    tagger: Tagger, path: Path, whole: bytes, left: str
+) -> None:
+    output = path.with_name("out.csv")
+    interrupt(tagger, path, output)
+    folder = path.parent / ".out.csv.tagging"
+    (folder / ("blocks.jsonl" if left == "no blocks" else "plan.json")).unlink()
+    if left == "an empty plan":
+        (folder / "plan.json").touch()
+    tag_table(tagger, open_table(path), output, Reading("text"), resume=True)
+    assert output.read_bytes() == whole
+    assert not folder.exists()
+
+
+def test_what_fails_after_the_tagging_is_gone_on_from(tagger: Tagger, path: Path, whole: bytes) -> None:
+    output = path.with_name("out.csv")
+
+    def done(summary: object) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        tag_table(tagger, open_table(path), output, Reading("text"), done=done)
+    assert not output.exists()
+    told: list[int] = []
+    tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=told.append)
+    assert told == [ROWS]
+    assert output.read_bytes() == whole
+
+
+def test_a_link_stays_a_link_to_the_output(tagger: Tagger, path: Path, whole: bytes) -> None:
+    (path.parent / "elsewhere").mkdir()
+    link, output = path.with_name("out.csv"), path.parent / "elsewhere" / "real.csv"
+    link.symlink_to(output)
+    tag_table(tagger, open_table(path), link, Reading("text"))
+    assert link.is_symlink()
+    assert output.read_bytes() == whole
+
+
 def test_two_runs_do_not_write_the_same_output(tagger: Tagger, path: Path) -> None:
     output = path.with_name("out.csv")
     refused = []
@@ -128,6 +180,9 @@ def test_the_first_row_that_cannot_be_tagged_may_stop_it_all(tagger: Tagger, pat
     with pytest.raises(TableError, match=r"row 8: text: is empty.*--on-error keep"):
         tag_table(tagger, open_table(path), output, Reading("text"), on_error="stop")
     assert not output.exists()
+    with pytest.raises(TableError, match="row 8: "):
+        interrupt(tagger, path, output)
+        tag_table(tagger, open_table(path), output, Reading("text"), on_error="stop", resume=True)
 
 
 def test_several_processes_find_the_same(tagger: Tagger, path: Path, whole: bytes) -> None:

@@ -90,6 +90,9 @@ def test_what_goes_with_a_report_is_refused_before_anything_is_tagged(bundle: Pa
         (["--report", "r.pdf"], "--report: r.pdf: ends with '.pdf'"),
         (["--baseline", "r.json"], "--report: is missing"),
         (["--report", tmp_path / "r.json", "--baseline", tmp_path / "m.csv"], "--baseline: m.csv: is no JSON"),
+        (["--report", tmp_path / "m.json", "-o", tmp_path / "m.json"], "m.json"),
+        (["--report", tmp_path / "r.json", "--report", tmp_path / "r.json"], "is another file of this run"),
+        (["-o", "/dev/null"], "is no file"),
         (["--report", tmp_path / "r.json", "--events", tmp_path / "none.csv"], "none.csv"),
     ):
         done = tympan("tag", tmp_path / "m.csv", *options, "--bundle", bundle)
