@@ -22,7 +22,7 @@ import typer
 from benchmarks.conversion import for_transformers
 from benchmarks.errors import BenchmarkError
 from benchmarks.files import WRITERS
-from benchmarks.kills import Kills, command, tag
+from benchmarks.kills import Kills, command, tag, tagged
 from benchmarks.report import MarkdownOption, Report, Table, machine, start
 from benchmarks.speed import seeded_texts
 from benchmarks.texts import BundleOption, ColumnOption, DataOption
@@ -112,7 +112,7 @@ class Bench:
         ) as running:
             held = list(_watch(running))
         seconds = time.perf_counter() - began
-        if running.returncode not in (0, 1):
+        if running.returncode not in (0, 1) or not tagged(file).exists():
             raise BenchmarkError(file.name, f"exit code {running.returncode}", "Run tympan tag on it by hand")
         parts = [held[at * len(held) // _QUARTERS : (at + 1) * len(held) // _QUARTERS] for at in range(_QUARTERS)]
         lines = [("minutes", f"{seconds / 60:.1f}"), ("rows/s", f"{rows / seconds:,.0f}")]
