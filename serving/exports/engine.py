@@ -26,47 +26,63 @@ from serving.tables import Row
 Cell = tuple[str, str]
 """A row as it is sent to be tagged: its text, and why it cannot be trusted (empty if it can)."""
 _REMEMBERED = 65_536
-"""Distinct texts whose probabilities are remembered, some 30 MB: retweets and duplicates come close together."""
+"""Distinct texts that are remembered, some 150 MB at most: shared texts and duplicates come close together."""
 
 
 class Engine:
-    """One tagger and what it found lately, so that what was said before costs next to nothing."""
+    """One tagger and what it found lately, so that what was said before costs next to nothing.
+
+    What was found is remembered by the text as it stands, and probabilities by the prepared text, which is the same
+    for two who share a text with links or handles of their own.
+    """
 
     def __init__(self, tagger: Tagger, reading: Reading) -> None:
         self._tagger, self._reading = tagger, reading
-        self._recent: LRUCache[bytes, Floats] = LRUCache(_REMEMBERED)
+        self._found: LRUCache[bytes, Found] = LRUCache(_REMEMBERED)
+        self._computed: LRUCache[bytes, Floats] = LRUCache(_REMEMBERED)
 
     @property
-    def remembered(self) -> int:
-        """How many texts are."""
-        return len(self._recent)
+    def remembered(self) -> tuple[int, int]:
+        """How many texts are, as they stand and prepared."""
+        return len(self._found), len(self._computed)
 
     def found(self, block: Sequence[Cell]) -> list[Found]:
         """For every row its tags, or why it has none."""
-        reading, found = self._reading, [Found(fault) for _, fault in block]
+        faults = [Found(fault) if fault else None for _, fault in block]
+        keys = [_key(text) for text, _ in block]
+        known = [fault or self._found.get(key) for fault, key in zip(faults, keys, strict=True)]
+        new = {key: text for key, (text, _), found in zip(keys, block, known, strict=True) if found is None}
+        fresh = dict(zip(new, self._tagged(list(new.values())), strict=True))
+        self._found.update(fresh)
+        return [found or fresh[key] for found, key in zip(known, keys, strict=True)]
+
+    def _tagged(self, texts: Sequence[str]) -> list[Found]:
+        """What is found of texts that were not met lately."""
+        reading = self._reading
         target = reading.target.name if reading.target else None
-        mentions = [Mention(str(at), text, target=target) for at, (text, fault) in enumerate(block) if not fault]
-        plans = self._tagger.plan(mentions, reading.watchlist)
+        plans = self._tagger.plan([Mention("", text, target=target) for text in texts], reading.watchlist)
         rows = self._probabilities(plans.texts)
         matrix = np.array(list(rows.values())).reshape(len(rows), len(self._tagger.taxonomy.labels))
-        results = self._tagger.results(plans, matrix, reading.min_score)
-        for main, result in zip(plans.mains, results, strict=True):
-            if isinstance(result, Failed):
-                found[int(result.id)] = Found(str(result.error))
-            else:
-                scores = tuple(map(float, rows[main])) if reading.scores and main is not None else ()
-                found[int(result.id)] = Found(result, scores)
-        return found
+        return [
+            Found(str(result.error))
+            if isinstance(result, Failed)
+            else Found(result, tuple(map(float, rows[main])) if reading.scores and main is not None else ())
+            for main, result in zip(plans.mains, self._tagger.results(plans, matrix, reading.min_score), strict=True)
+        ]
 
     def _probabilities(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Prepared text → its row of probabilities, computed if it is not remembered."""
-        keys = {text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts}
-        rows = {text: self._recent.get(key) for text, key in keys.items()}
+        keys = {text: _key(text) for text in texts}
+        rows = {text: self._computed.get(key) for text, key in keys.items()}
         missing = [text for text, row in rows.items() if row is None]
         computed = dict(zip(missing, self._tagger.probabilities(missing), strict=True))
         for text, row in computed.items():
-            self._recent[keys[text]] = row.copy()  # not a view, which would keep its whole block
+            self._computed[keys[text]] = row.copy()  # not a view, which would keep its whole block
         return {text: computed[text] if row is None else row for text, row in rows.items()}
+
+
+def _key(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def run(tagger: Tagger, reading: Reading, blocks: Iterable[Sequence[Row]], *, jobs: int = 1) -> Iterator[list[Found]]:

@@ -140,4 +140,7 @@ def test_what_was_said_before_is_not_computed_again(tagger: Tagger, tmp_path: Pa
     engine = Engine(tagger, Reading("text"))
     (first,) = engine.found([("panne", "")])
     assert engine.found([("panne", ""), ("merci", ""), ("PANNE  ", "")])[0] == first
-    assert engine.remembered == len({"panne", "merci", tagger.plan([Mention("1", "PANNE  ")]).texts[0]})
+    assert engine.remembered == (3, len({"panne", "merci", tagger.plan([Mention("1", "PANNE  ")]).texts[0]}))
+    before = engine.remembered[1]
+    engine.found([(f"panne https://example.org/{name}", "") for name in "abc"])
+    assert engine.remembered == (6, before + 1)
