@@ -152,6 +152,13 @@ class Settings(BaseSettings):
             raise ValueError(f"is not whsec_ and the Base64 of {_LEAST_SECRET} bytes or more")
         return secret
 
+    @field_validator("webhook_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", host) for host in hosts):
+            raise ValueError("has an entry that is no host, such as hooks.example.org")
+        return hosts
+
     @field_validator("label_studio_password")
     @classmethod
     def _with_user(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:

@@ -102,7 +102,7 @@ class Checkpoint:
     def remove(self) -> None:
         """Close it and leave nothing behind."""
         self._file.close()
-        self._empty()
+        discard(self._output)
         Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
@@ -111,7 +111,7 @@ class Checkpoint:
         if resume and (kept := self._kept()):
             _same(kept, plan, str(self._output))
             return self._whole()
-        self._empty()
+        discard(self._output)
         self.folder.mkdir()
         self._blocks.touch()
         draft = self._plan.with_suffix(".part")
@@ -129,11 +129,6 @@ class Checkpoint:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return kept if self._blocks.exists() else None
-
-    def _empty(self) -> None:
-        """Remove the folder, the plan first: without it nothing of the rest is ever gone on with."""
-        self._plan.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _whole(self) -> int:
         """Cut off what a kill left of a line; returns the rows of the whole ones."""
@@ -155,6 +150,12 @@ class Checkpoint:
 def interrupted(output: Path) -> bool:
     """Whether a tagging into `output` was interrupted, and can be gone on from."""
     return (_folder(output.resolve()) / _PLAN).exists()
+
+
+def discard(output: Path) -> None:
+    """Throw away what an interrupted tagging into `output` had done, the plan first: without it the rest is nothing."""
+    (_folder(output) / _PLAN).unlink(missing_ok=True)
+    shutil.rmtree(_folder(output), ignore_errors=True)
 
 
 def _folder(output: Path) -> Path:

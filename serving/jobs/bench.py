@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
+import os
 import re
+import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,10 +21,10 @@ from model.registry import resolve
 from model.tagger import Tagger
 from serving.call import Call, begin
 from serving.errors import TableError
-from serving.exports import Reading, check_output, output_for, tag_table
+from serving.exports import Reading, Summary, check_output, discard, output_for, tag_table
 from serving.jobs.job import Job, State
 from serving.jobs.progress import Failures, Progress
-from serving.jobs.store import ERRORS, Store
+from serving.jobs.store import ERRORS, Store, settle
 from serving.memory import give_back
 from serving.priority import own_target
 from serving.rules import Rules, priorities_for
@@ -30,6 +35,9 @@ from serving.tables.remote import blocks_of
 
 _MOST_TRIES = 10
 """Starts of one job at the same row, after which its process is not risked again."""
+_PATIENCE = 5.0
+"""Seconds until what is not to be had now is tried again."""
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE)
 _log = logging.getLogger(__name__)
 
 
@@ -53,11 +61,13 @@ class Bench:
         begin(Call(id=job.request, trace=job.trace))
         if not job.open:  # cancelled by a mark
             return self._end(job, "cancelled")
+        if (ready := self._ready()) is None:
+            return job
         try:
             if job.tries >= _MOST_TRIES:
                 problem = f"stopped its process {job.tries} times at the same place, by want of memory perhaps"
                 raise TableError(job.file, problem, "Send it in parts")
-            return self._ended(self._tagged(job))
+            return self._ended(self._tagged(job, *ready))
         except StoppedError:
             job = self._store.get(job.id).model_copy(update={"state": "queued", "tries": 0})
             self._store.write(job)
@@ -65,20 +75,48 @@ class Bench:
         except CancelledError:
             return self._end(job, "cancelled")
         except (TableError, WatchlistError, ExtraError) as error:
+            if _passing(error.__cause__):
+                return self._later(job, error)
             return self._end(job, "failed", error=self._plain(error, job))
         except OSError as error:
-            problem = f"{job.file}: cannot be worked on: {error.strerror}. The operator can mend it"
+            if _passing(error):
+                return self._later(job, error)
+            why = error.strerror or type(error).__name__
+            problem = f"{job.file}: cannot be worked on: {why}. The operator can mend it"
             return self._end(job, "failed", error=problem)
         except Exception as error:
             _log.error("the service failed on a job", exc_info=error, extra={"facts": {"job": job.id}})
             return self._end(job, "failed", error=f"{job.file}: the service failed on it. Its log says why")
+        finally:
+            tempfile.tempdir = None
 
     def clear(self) -> None:
         """Give the model's memory back."""
         self._tagger = None
         give_back()
 
-    def _tagged(self, job: Job) -> Job:
+    def _ready(self) -> tuple[Tagger, Rules | None] | None:
+        """The tagger and the rules; None, after a while, if they are not to be had, which is no fault of any job."""
+        try:
+            rules = Rules.load(self._settings.priorities) if self._settings.priorities else None
+            tagger = self._loaded()
+            priorities_for(tagger.taxonomy, rules)
+        except (TympanError, OSError, MemoryError) as error:
+            _log.warning("no job can be worked on", extra={"facts": {"why": str(error)}})
+            self._stopping.wait(_PATIENCE)
+            return None
+        return tagger, rules
+
+    def _later(self, job: Job, error: Exception) -> Job:
+        """Leave a job in the queue, after a while: what is wrong may be over then."""
+        _log.warning("a job waits for the disk", extra={"facts": {"job": job.id, "error": type(error).__name__}})
+        job = self._store.get(job.id).model_copy(update={"state": "queued", "tries": 0})
+        with suppress(OSError):
+            self._store.write(job)
+        self._stopping.wait(_PATIENCE)
+        return job
+
+    def _tagged(self, job: Job, tagger: Tagger, rules: Rules | None) -> Job:
         folder, now = self._store.folder(job.id), datetime.now(UTC)
         job = job.model_copy(update={"state": "running", "tries": job.tries + 1, "started": job.started or now})
         self._store.write(job)
@@ -86,7 +124,11 @@ class Bench:
         source = folder / job.stored
         if job.url and not source.exists():
             self._fetch(job, job.url, source)
-        options, tagger = job.options, self._loaded()
+        for spool in folder.glob("tympan-*"):  # of a process that was killed
+            spool.unlink(missing_ok=True)
+        tempfile.tempdir = str(folder)  # where what is unpacked is kept, so that nothing outlives the job
+        options = job.options
+        self._look(job.id)
         table = open_table(
             source,
             options.encoding,
@@ -95,32 +137,43 @@ class Bench:
             text_column=options.text_column,
             most=self._settings.max_unpacked,
         )
-        output = output_for(table)
+        self._look(job.id)
+        output, errors = output_for(table), folder / ERRORS
         check_output(table, output, whole=True)
         model = tagger.bundle.version
         begun = f"{model} {version()}"
-        resume = job.begun in (None, begun)  # one model tags all rows
+        if job.begun == begun and output.exists() and errors.exists():  # killed before that was written down
+            failed = len(json.loads(errors.read_bytes())["errors"])
+            return self._store.end(job, "done", result=output.name, done=table.count, failed=failed, total=table.count)
+        if job.begun != begun:  # one model tags all rows
+            discard(output)
         job = job.model_copy(update={"model": model, "begun": begun, "total": table.count})
         self._store.write(job)
-        job = self._through(job, tagger, table, output, resume=resume)
+        job = self._through(job, tagger, table, output, self._reading(job, tagger, table, rules))
         return self._store.end(job, "done", result=output.name)
 
-    def _through(self, job: Job, tagger: Tagger, table: Table, output: Path, *, resume: bool) -> Job:
+    def _through(self, job: Job, tagger: Tagger, table: Table, output: Path, reading: Reading) -> Job:
         """Tag the rows into `output`, with a list of those that fail; returns the job, which is not ended yet."""
         look = partial(self._look, job.id)
         progress, draft = Progress(self._store, job, look), output.with_name(f"{ERRORS}.part")
-        reading = self._reading(job, tagger, table)
         with draft.open("w", encoding="utf-8") as file:
             failures = Failures(file, look)
-            summary = tag_table(tagger, table, output, reading, resume=resume, each=progress.tell, seen=failures.see)
-            failures.close()
-        draft.replace(output.with_name(ERRORS))
+
+            def done(_: Summary) -> None:
+                failures.close()
+                file.flush()
+                os.fsync(file.fileno())
+                draft.replace(output.with_name(ERRORS))
+
+            summary = tag_table(
+                tagger, table, output, reading, resume=True, each=progress.tell, seen=failures.see, done=done
+            )
+        settle(output.parent)
         return progress.job.model_copy(update={"done": summary.rows, "failed": summary.failed, "tries": 0})
 
-    def _reading(self, job: Job, tagger: Tagger, table: Table) -> Reading:
-        options, settings = job.options, self._settings
+    def _reading(self, job: Job, tagger: Tagger, table: Table, rules: Rules | None) -> Reading:
+        options = job.options
         watchlist = options.to_watchlist()
-        rules = Rules.load(settings.priorities) if settings.priorities else None
         reading = Reading(
             text_column(table, options.text_column),
             min_score=options.min_score,
@@ -148,6 +201,8 @@ class Bench:
                 if size > most:
                     raise TableError(job.file, f"is longer than {most:,} bytes", "Split it, or raise TYMPAN_JOB_BYTES")
                 file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(path)
 
     def _loaded(self) -> Tagger:
@@ -173,3 +228,8 @@ class Bench:
         folder = self._store.folder(job.id)
         line = str(error).replace(str(folder / job.stored), job.file).replace(f"{folder}/", "")
         return re.sub(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), line)
+
+
+def _passing(error: BaseException | None) -> bool:
+    """Whether a fault is of the machine, and may be over soon."""
+    return isinstance(error, OSError) and error.errno in _PASSING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from labels.extra import library
 from serving.errors import JobStateError
 from serving.jobs.job import STATES, Job
 from serving.jobs.queue import Queue
 from serving.jobs.store import Store
 from serving.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -26,7 +30,9 @@ class Desk:
 
     @classmethod
     def of(cls, settings: Settings) -> Desk | None:
-        """That of the settings' folder; None if they name none, and there are no jobs."""
+        """That of the settings' folder; None if they name none, and there are no jobs. ExtraError without Redis's."""
+        if settings.state and settings.queue.get_secret_value():
+            library("redis", extra="redis")
         return cls(settings, settings.state) if settings.state else None
 
     def take(self, job: Job, draft: Path) -> Job:
@@ -42,12 +48,18 @@ class Desk:
         if (kept.owner, kept.fingerprint) != (job.owner, job.fingerprint):
             raise JobStateError("idempotency-key", "was sent with another request", "Send a key of its own with each")
         if kept.created == job.created:
-            self._queue.put(kept.id)
+            self._put(kept.id)
         return kept
 
     def cancel(self, job: Job) -> Job:
         """End a job that has not ended."""
         return self.store.cancel(job)
+
+    def _put(self, job: str) -> None:
+        try:
+            self._queue.put(job)
+        except Exception as error:  # it is kept, and comes into the queue from its folder
+            _log.warning("a job is not in the queue yet", extra={"facts": {"job": job, "error": type(error).__name__}})
 
     @cached_property
     def _queue(self) -> Queue:

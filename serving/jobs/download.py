@@ -8,6 +8,8 @@ from pathlib import PurePath
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
+from serving.errors import UnknownJobError
+
 _TYPES = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -26,7 +28,10 @@ class WholeFile(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.headers["accept-ranges"] = "none"
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
-        await super().__call__({**scope, "headers": headers}, receive, send)
+        try:
+            await super().__call__({**scope, "headers": headers}, receive, send)
+        except RuntimeError as error:  # Starlette's, before it has sent anything
+            raise UnknownJobError("job", "is not there", "It has expired, or was deleted") from error
 
 
 def media_type(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.message import Message  # which knows filename*, of RFC 6266
 
 from fastapi.exceptions import RequestValidationError
 from python_multipart.exceptions import FormParserError
@@ -116,5 +117,6 @@ class Form:
 
 def file_name(disposition: str) -> str | None:
     """The name in a Content-Disposition; None if it has none."""
-    found = parse_options_header(disposition)[1].get(b"filename")
-    return None if found is None else found.decode(errors="replace")
+    header = Message()
+    header["content-disposition"] = disposition
+    return header.get_filename()

@@ -115,7 +115,14 @@ class Job(BaseModel):
         """It, ended, to be kept for so many seconds."""
         now = datetime.now(UTC)
         waits: Told | None = "waiting" if self.options.webhook else None
-        gone = {"state": state, "ended": now, "expires": now + timedelta(seconds=seconds), "told": waits}
+        options = self.options.model_copy(update={"watchlist": []})  # it may be large, and is of no use any more
+        gone = {
+            "options": options,
+            "state": state,
+            "ended": now,
+            "expires": now + timedelta(seconds=seconds),
+            "told": waits,
+        }
         return self.model_copy(update={**gone, **facts})
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _RETRIES = 7
 _RETRY_SECONDS = 2
 _RETRY_GROWTH = 4  # each wait is four times the one before: 2 seconds at first, some 2 hours at last
+_PATIENCE = "?socket_timeout=5&socket_connect_timeout=5"  # in seconds: a Redis that hangs must not hold a call
 _log = logging.getLogger(__name__)
 
 
@@ -95,7 +96,7 @@ def _huey(name: str, settings: Settings, store: Store) -> Huey:
     options = {"name": f"tympan-{name}", "results": False, "serializer": _plain_serializer()}
     if url := settings.queue.get_secret_value():
         library("redis", extra="redis")
-        return RedisHuey(url=url, **options)
+        return RedisHuey(url=url if "?" in url else f"{url}{_PATIENCE}", **options)
     store.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return SqliteHuey(filename=str(store.path / "queue.sqlite"), **options)
 

@@ -29,6 +29,8 @@ from serving.jobs.job import FORM, Job, State
 from serving.settings import Settings
 
 _RECORD, _MARK, ERRORS = "job.json", "cancel", "errors.json"
+_MOST_KEPT = 10_000  # jobs of one caller
+_LOCK_SECONDS = 20
 _FULL_SECONDS = 60  # after which a caller with too many jobs is to try again
 _SILENT_SECONDS = 300  # for which nothing is written of a file that still comes, with `receive_seconds` at the least
 
@@ -66,9 +68,9 @@ class Store:
         with _writing():
             for name in ("incoming", "kept", "locks"):
                 (self.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-            with FileLock(self.path / "locks" / "new", mode=0o600):  # two calls must not take the same last place
-                if not self.folder(job.id).exists():
-                    self._check_quota(job.owner)
+            # two calls must not take the same last place
+            with FileLock(self.path / "locks" / "new", mode=0o600, timeout=_LOCK_SECONDS):
+                self._check_quota(job.owner, again=self.folder(job.id).exists())
                 folder.mkdir(mode=0o700)
                 self._write(folder, job)
         try:
@@ -83,27 +85,38 @@ class Store:
             self._write(draft, job)
             try:
                 draft.rename(self.folder(job.id))
+                settle(self.path / "kept")
             except OSError:
                 if not self.folder(job.id).exists():
                     raise
         return self.get(job.id)
 
     def write(self, job: Job) -> None:
-        """Replace what is known of a job. For who holds it; nothing happens if it is gone."""
-        with suppress(FileNotFoundError):
-            self._write(self.folder(job.id), job)
+        """Replace what is known of a job. For who holds it; nothing happens if it is gone, or another has its id."""
+        there = self._read(self.folder(job.id))
+        if there and there.created == job.created:
+            with suppress(FileNotFoundError):
+                self._write(self.folder(job.id), job)
 
     def end(self, job: Job, state: State, **facts: object) -> Job:
         """End a job that is held, and remove what is of no use any more."""
         job = job.ending(state, self._settings.job_seconds, **facts)
-        if state == "done":
+        try:
             self.write(job)
-        kept = (_RECORD, ERRORS, job.result)
-        for path in [path for path in self.folder(job.id).iterdir() if path.name not in kept]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        if state != "done":  # written last: on a full disk there is room now
+            self._strip(job)
+        except OSError:  # on a full disk there is room once the files are gone
+            if state == "done":
+                raise
+            self._strip(job)
             self.write(job)
         return job
+
+    def _strip(self, job: Job) -> None:
+        """Remove the files of a job that has ended, but for its result."""
+        kept = (_RECORD, ERRORS, job.result)
+        with suppress(FileNotFoundError):
+            for path in [path for path in self.folder(job.id).iterdir() if path.name not in kept]:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def cancel(self, job: Job) -> Job:
         """End a job at once, or have who works on it end it. StoreError if nothing can be written."""
@@ -126,7 +139,6 @@ class Store:
         with _writing(), suppress(FileNotFoundError):
             self.folder(job).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
-        (self.path / "locks" / job).unlink(missing_ok=True)
 
     @contextmanager
     def held(self, job: str) -> Iterator[Job | None]:
@@ -143,11 +155,20 @@ class Store:
             lock.release()
 
     def tidy(self) -> None:
-        """Remove the jobs that have expired, and what was left of requests that a kill cut short."""
-        now = datetime.now(UTC)
-        for job in self.all():
-            if job.expires and job.expires <= now:
-                self.forget(job.id)
+        """Remove the jobs that have expired or cannot be read, and what was left of requests that a kill cut short."""
+        now, old = datetime.now(UTC), time.time() - self._settings.job_seconds
+        for name in self._names("kept"):
+            folder = self.folder(name)
+            job = self._read(folder)
+            with suppress(OSError):
+                if (job.expires and job.expires <= now) if job else folder.stat().st_mtime < old:
+                    self.forget(name)
+                elif job and job.ended:
+                    self._strip(job)  # which a kill may have cut short
+        for name in self._names("locks"):
+            if re.fullmatch(FORM, name) and not self.folder(name).exists():
+                with suppress(OSError), FileLock(self.path / "locks" / name, timeout=0, mode=0o600):
+                    (self.path / "locks" / name).unlink(missing_ok=True)
         silent = time.time() - _SILENT_SECONDS - self._settings.receive_seconds
         for name in self._names("incoming"):
             folder = self.path / "incoming" / name
@@ -168,24 +189,22 @@ class Store:
         with FileLock(self.path / "locks" / "rows", mode=0o600):
             _replace(self.path / "rows", str(self.rows + rows))
 
-    def _check_quota(self, owner: str) -> None:
-        coming = [self._read(self.path / "incoming" / name) for name in self._names("incoming")]
-        mine = [job for job in self.all() if job.owner == owner]
-        unfinished = sum(job is not None and job.owner == owner for job in coming) + sum(job.open for job in mine)
+    def _check_quota(self, owner: str, *, again: bool) -> None:
+        """QuotaError if a caller has too many jobs; of what is `again` there, only those under way are counted."""
+        incoming = [self.path / "incoming" / name for name in self._names("incoming")]
+        coming = [folder for folder in incoming if (job := self._read(folder)) and job.owner == owner]
+        mine = [] if again else [job for job in self.all() if job.owner == owner]
+        unfinished = len(coming) + sum(job.open for job in mine)
         where = f"key {owner}" if owner else "jobs"
+        if len(mine) >= _MOST_KEPT:
+            problem = f"has {_MOST_KEPT:,} jobs, which are the most"
+            raise QuotaError(where, problem, "Delete jobs that have ended", seconds=_FULL_SECONDS)
         if unfinished >= self._settings.job_quota:
             problem = f"has {unfinished:,} unfinished jobs, which are the most"
             raise QuotaError(where, problem, "Wait for one, or delete one", seconds=_FULL_SECONDS)
-        if sum(map(self._size, mine)) >= self._settings.job_quota_bytes:
+        if sum(map(_size, (*coming, *(self.folder(job.id) for job in mine)))) >= self._settings.job_quota_bytes:
             problem = f"keeps {self._settings.job_quota_bytes:,} bytes or more in files and results"
             raise QuotaError(where, problem, "Delete jobs that have ended", seconds=_FULL_SECONDS)
-
-    def _size(self, job: Job) -> int:
-        found = 0
-        for path in self.folder(job.id).rglob("*"):
-            with suppress(FileNotFoundError):
-                found += path.stat().st_size
-        return found
 
     def _names(self, part: str) -> Sequence[str]:
         try:
@@ -205,6 +224,25 @@ class Store:
         _replace(folder / _RECORD, json.dumps(job.model_dump(mode="json")))
 
 
+def _size(folder: Path) -> int:
+    """The bytes of all files in a folder, which may go meanwhile."""
+    found = 0
+    with suppress(FileNotFoundError):
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                found += path.stat().st_size
+    return found
+
+
+def settle(folder: Path) -> None:
+    """Have the names in a folder on the disk: a renaming must not be lost when the machine dies."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _replace(path: Path, text: str) -> None:
     """Write a file aside, on the disk before it is renamed."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -214,6 +252,7 @@ def _replace(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        settle(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -224,4 +263,6 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError("job", f"cannot be kept: {error.strerror}", "The operator can mend it") from error
+        raise StoreError(
+            "job", f"cannot be kept: {error.strerror or type(error).__name__}", "The operator can mend it"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -53,12 +54,17 @@ class _Receiver:
     async def finish(self) -> str:
         """Close it; returns the digest of the bytes."""
         await self.flush(least=1)
-        await to_thread.run_sync(self._file.close)
+        await to_thread.run_sync(self._close)
         return self._digest.hexdigest()
 
     def abandon(self) -> None:
         with suppress(OSError):  # a full disk refuses what is left, and the file goes anyway
             self._file.close()
+
+    def _close(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())  # 202 says that it is kept
+        self._file.close()
 
     def _write(self, block: bytes) -> None:
         self._file.write(block)
@@ -73,6 +79,11 @@ async def receive(request: Request, settings: Settings, folder: Path) -> dict[st
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     alone = file_name(request.headers.get("content-disposition", ""))
+    if request.query_params and (kind == "multipart/form-data" or (alone is None and kind == "application/json")):
+        said = "stands in the address, where only a file that is sent alone has its options"
+        raise RequestValidationError(
+            [{"type": "value_error", "loc": ("query", name), "msg": said} for name in request.query_params]
+        )
     if alone is None and kind == "application/json":
         return await _stored(request, settings)
     if alone is None and kind == "application/octet-stream":

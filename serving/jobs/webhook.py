@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,6 +22,7 @@ from serving.jobs.job import Job
 from serving.settings import Settings, version
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 15
+_NAT64 = ip_network("64:ff9b::/96")
 _GONE = 410  # by which a receiver says that it wants no more of it
 _log = logging.getLogger(__name__)
 
@@ -113,9 +114,17 @@ def _address(host: str, port: int, *, private: bool) -> str:
         found = [entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
         raise UntoldError("no address") from error
-    if not private and not all(ip_address(str(address)).is_global for address in found):
+    if not private and not all(_public(str(address)) for address in found):
         raise UntoldError("a private address")
     return str(found[0])
+
+
+def _public(address: str) -> bool:
+    """Whether an address is one of the internet at large, and carries none of another network inside."""
+    found = ip_address(address)
+    if isinstance(found, IPv6Address) and (found.sixtofour or found.teredo or found in _NAT64):
+        return False
+    return found.is_global and not found.is_multicast
 
 
 def _parts(url: str) -> SplitResult | None:

@@ -63,16 +63,18 @@ class Worker:
             consumer.stop(graceful=True)
 
     def _work(self, job: str) -> None:
-        with self._store.held(job) as found:
-            if found is None or found.ended:  # another has it, or it was twice in the queue
-                return
-            found = self._bench.work(found)
-        if found.open:
-            self._queue.put(job)
-        elif found.told:
-            self._queue.tell(job)
-        if self._queue.empty:
-            self._bench.clear()
+        try:
+            with self._store.held(job) as found:
+                if found is None or found.ended:  # another has it, or it was twice in the queue
+                    return
+                found = self._bench.work(found)
+            if found.open:
+                self._queue.put(job)
+            elif found.told:
+                self._queue.tell(job)
+        finally:
+            if self._queue.empty:
+                self._bench.clear()
 
     def _tell(self, job: str, *, last: bool) -> None:
         """Call the webhook of a job that has ended."""
@@ -89,6 +91,9 @@ class Worker:
                 if not last:
                     raise CancelExecution from error
                 taken = False
+            except Exception as error:  # it would fail again and again
+                _log.error("the service failed on a webhook", exc_info=error, extra={"facts": facts})
+                taken = False
             self._store.write(found.model_copy(update={"told": "delivered" if taken else "failed"}))
 
     def _in_order(self) -> None:
@@ -96,20 +101,23 @@ class Worker:
         try:
             self._store.tidy()
             waiting = self._queue.waiting()
-            for job in self._store.all():
-                if job.id in waiting or not (job.told == "waiting" or not job.ended):
-                    continue
-                with self._store.held(job.id) as found:
-                    if found is None:
-                        continue
-                    if found.state == "running":  # by a process that was killed
-                        self._store.write(found.model_copy(update={"state": "queued"}))
-                if found.ended:
-                    self._queue.tell(found.id)
-                else:
-                    self._queue.put(found.id)
+            for job in reversed(self._store.all()):
+                if job.id not in waiting and (job.told == "waiting" or not job.ended):
+                    self._put_again(job.id)
         except Exception as error:  # a Redis or a disk that is away now may be back soon
             _log.warning("jobs cannot be put in order", exc_info=error)
+
+    def _put_again(self, job: str) -> None:
+        """Put in the queue what got lost of it; one that is held is worked on."""
+        with self._store.held(job) as found:
+            if found is None:
+                return
+            if found.state == "running":  # by a process that was killed
+                self._store.write(found.model_copy(update={"state": "queued"}))
+        if found.ended:
+            self._queue.tell(found.id)
+        else:
+            self._queue.put(found.id)
 
 
 def _outlive_none() -> None:
