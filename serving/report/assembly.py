@@ -23,6 +23,7 @@ from serving.report.facts import (
 from serving.report.normal import WEEKS, Weeks, unusual
 from serving.report.standing import others, standing, trends
 from serving.report.weeks import calendar_of
+from serving.report.words import encodable
 
 AllSeries = Mapping[Kind, Mapping[str, Series]]
 _REASONS = 20
@@ -30,15 +31,15 @@ _REASONS = 20
 
 def assembled(made: Collector) -> Facts:
     """The report of what `made` has collected."""
-    days, zone = made.tally.days(), made.layout.zone
-    calendar = calendar_of(days, made.dates, column=made.date_column, zone=zone) if made.date_column else None
-    series = made.tally.series(made.dates, calendar)
-    comparison, judges = _comparison(made, series, calendar)
+    days, zone, column = made.tally.days(), made.layout.zone, encodable(made.date_column)
+    calendar = calendar_of(days, made.dates, column=column, zone=zone) if column else None
+    series, shape = made.tally.series(made.dates, calendar), _shape(made)
+    comparison, judges = _comparison(made, shape, series, calendar)
     strange, tests = unusual(series, calendar, judges) if calendar and comparison else ([], 0)
     return Facts(
         source=_source(made),
         taxonomy=_taxonomy(made),
-        shape=_shape(made),
+        shape=shape,
         calendar=calendar,
         series=series,
         untagged=dict(made.untagged),
@@ -56,7 +57,7 @@ def assembled(made: Collector) -> Facts:
 
 
 def _comparison(
-    made: Collector, series: AllSeries, calendar: Calendar | None
+    made: Collector, shape: Shape, series: AllSeries, calendar: Calendar | None
 ) -> tuple[Comparison | None, dict[Kind, dict[str, Weeks]] | None]:
     """By what the weeks are judged: the earlier report's, or if None each other; no comparison if they are too few."""
     if calendar is None:
@@ -68,7 +69,7 @@ def _comparison(
     if len(weeks) < WEEKS:
         return None, None
     earlier = Comparison(file=made.baseline.file, first=weeks[0], last=weeks[-1], tests=0)
-    return earlier, made.baseline.weeks(series, calendar)
+    return earlier, made.baseline.weeks(shape, series, calendar)
 
 
 def _standings(
@@ -101,15 +102,15 @@ def _standings(
 def _source(made: Collector) -> Source:
     reading, table = made.reading, made.table
     return Source(
-        file=table.source.file_name or table.source.name,
-        format=str(table),
-        text_column=reading.text_column,
-        date_column=made.date_column,
-        target=reading.target.name if reading.target else None,
+        file=encodable(table.source.file_name or table.source.name),
+        format=encodable(str(table)),
+        text_column=encodable(reading.text_column),
+        date_column=encodable(made.date_column),
+        target=encodable(reading.target.name) if reading.target else None,
         min_score=reading.min_score,
         rows=made.rows,
         failed=made.failed,
-        reasons=made.reasons.most_common(_REASONS),
+        reasons=[(encodable(reason), rows) for reason, rows in made.reasons.most_common(_REASONS)],
     )
 
 
@@ -134,5 +135,7 @@ def _shape(made: Collector) -> Shape:
         questions=layout.questions.by if layout.questions else None,
         questions_title=layout.questions.title if layout.questions else {},
         owners=made.owners,
-        roles={organisation.name: organisation.role for organisation in watched.organisations} if watched else {},
+        roles={encodable(organisation.name): organisation.role for organisation in watched.organisations}
+        if watched
+        else {},
     )

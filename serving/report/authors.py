@@ -12,8 +12,11 @@ from serving.report.facts import Author
 
 _ROOM = 2_000
 _SHOWN = 15
+_SHORT = re.compile(r"(\d+)(?:[.,](\d+))?\s*([kKmM])")
 _NUMBER = re.compile(r"(\d{1,3}(?:[ ., \u00a0\u202f'’]\d{3})+|\d+)(?:[.,](\d+))?\s*([kKmM])?")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
+_MOST = 1e15
+"""So many people there are not: such a number is an id, or a slip."""
 
 
 @dataclass
@@ -57,9 +60,13 @@ class Authors:
 
 @lru_cache(4096)
 def reach_of(cell: str) -> int:
-    """A number of people as exports write it (`12 345`, `12,345`, `12.3K`, `1,2 M`); 0 if a cell says none."""
-    found = _NUMBER.fullmatch(cell.strip())
+    """A number of people as exports write it (`12 345`, `12,345`, `12.3K`, `1,2 M`); 0 if a cell says none.
+
+    Before K or M a lone dot or comma is the decimal sign, however many digits follow it.
+    """
+    found = _SHORT.fullmatch(cell.strip()) or _NUMBER.fullmatch(cell.strip())
     if not found:
         return 0
     whole = "".join(letter for letter in found[1] if letter.isdecimal())
-    return round(float(f"{whole}.{found[2] or 0}") * _TIMES[(found[3] or "").lower()])
+    people = float(f"{whole}.{found[2] or 0}") * _TIMES[(found[3] or "").lower()]
+    return round(people) if people < _MOST else 0

@@ -7,9 +7,13 @@ from datetime import date
 
 from model.taxonomy import Taxonomy
 from serving.exports import Reading
+from serving.priority import LEVELS
 from serving.report.errors import ReportError
-from serving.report.facts import Calendar, Facts, Kind, Series
-from serving.report.normal import WEEKS, Weeks
+from serving.report.facts import Calendar, Facts, Kind, Series, Shape
+from serving.report.normal import JUDGED, WEEKS, Weeks
+from serving.report.words import encodable
+
+AllSeries = Mapping[Kind, Mapping[str, Series]]
 
 
 class Baseline:
@@ -23,7 +27,7 @@ class Baseline:
         if facts.taxonomy.id != taxonomy.id:
             problem = f"is of the tag set {facts.taxonomy.id}, and the model's is {taxonomy.id}"
             raise ReportError(where, problem, "Tag that file anew with this model")
-        target = reading.target.name if reading.target else None
+        target = encodable(reading.target.name) if reading.target else None
         if facts.source.target != target:
             problem = f"is towards {facts.source.target or 'nobody'}, and this file towards {target or 'nobody'}"
             raise ReportError(where, problem, "Give the same --target or --watchlist for both")
@@ -39,30 +43,29 @@ class Baseline:
         """Its weeks that the file does not have too."""
         return [self._calendar.weeks[place] for place in self._places(calendar)]
 
-    def weeks(self, series: Mapping[Kind, Mapping[str, Series]], calendar: Calendar) -> dict[Kind, dict[str, Weeks]]:
-        """Of all that the file has counted, the earlier weeks; what was not looked for then has none."""
+    def weeks(self, shape: Shape, series: AllSeries, calendar: Calendar) -> dict[Kind, dict[str, Weeks]]:
+        """The earlier weeks of all that is judged and that both files were searched for, though one may have none."""
         places = self._places(calendar)
         covered = [self._calendar.covered[place] for place in places]
+        nothing = Series(rows=0, weeks=[0] * len(self._calendar.weeks))
+        here, then = _sought(shape, series), _sought(self._facts.shape, self._facts.series)
         found: dict[Kind, dict[str, Weeks]] = {}
-        for kind, counted in series.items():
+        for kind in JUDGED:
             known = self._facts.series.get(kind, {})
-            found[kind] = {
-                name: Weeks([known[name].weeks[place] if name in known else 0 for place in places], covered)
-                for name in counted
-                if self._looked_for(kind, name)
-            }
+            names = here[kind] & then[kind] if kind in here else known.keys() | series.get(kind, {}).keys()
+            counts = {name: known.get(name, nothing).weeks for name in sorted(names)}
+            found[kind] = {name: Weeks([weeks[place] for place in places], covered) for name, weeks in counts.items()}
         return found
-
-    def _looked_for(self, kind: Kind, name: str) -> bool:
-        shape = self._facts.shape
-        sought = {
-            "headline": {headline.name for headline in shape.headlines},
-            "target": shape.roles.keys(),
-            "role": shape.roles.values(),
-            "obstacle": set(),  # what one is depends on the layout
-        }.get(kind)
-        return sought is None or name in sought
 
     def _places(self, calendar: Calendar) -> list[int]:
         own = set(calendar.weeks)
         return [place for place, week in enumerate(self._calendar.weeks) if week not in own]
+
+
+def _sought(shape: Shape, series: AllSeries) -> dict[Kind, set[str]]:
+    """By kind, what a file was searched for; of the kinds that are not there, it was for all that there is."""
+    return {
+        "headline": {headline.name for headline in shape.headlines},
+        "target": set(shape.roles),
+        "level": set(LEVELS) if "level" in series else set(),
+    }

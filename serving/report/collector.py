@@ -107,10 +107,10 @@ class Collector:
 
     def _count_targets(self, result: Tagged, day: Day | None) -> None:
         if result.targets:
-            self.tally.add("target", [target.name for target in result.targets], day)
+            self.tally.add("target", [encodable(target.name) for target in result.targets], day)
             self.tally.add("role", {target.role for target in result.targets}, day)
         for target in result.targets:
-            counts = self.towards.setdefault(target.name, Counter())
+            counts = self.towards.setdefault(encodable(target.name), Counter())
             for group in target.tags:
                 counts.update(_references(group, target.tags))
 

@@ -135,7 +135,10 @@ class Standing(_Fact):
 
 
 class Unusual(_Fact):
-    """A week in which a thing was said more or less often than is normal. `q`: Benjamini and Hochberg's adjusted p."""
+    """A week in which a thing was said more or less often than is normal. `q`: Benjamini and Hochberg's adjusted p.
+
+    All are there: a tag and those below it, and a headline and its tags.
+    """
 
     kind: Kind
     name: str
@@ -192,7 +195,7 @@ class Example(_Fact):
 
 
 class Question(_Fact):
-    """Questions that are nearly the same: how often, and the most frequent wording."""
+    """Questions that are nearly the same: how often, and one of their wordings, often the first that was met."""
 
     text: str
     language: str

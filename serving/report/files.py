@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal, get_args
 
 from pydantic import ValidationError
@@ -37,6 +38,11 @@ def check(path: Path) -> None:
         raise ReportError(f"--report: {path.parent}", "is no folder", "Make it first, or choose another")
     if path.is_dir():
         raise ReportError(f"--report: {path}", "is a folder", "Give a file's name")
+    try:
+        NamedTemporaryFile(dir=path.parent, prefix=".").close()
+    except OSError as error:
+        problem = f"cannot be written to: {error.strerror}"
+        raise ReportError(f"--report: {path.parent}", problem, "Choose another folder") from error
     for name in _NEEDED[path.suffix.lower()]:
         library(name, extra="report")
 

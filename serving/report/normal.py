@@ -24,8 +24,8 @@ WEEKS = 5
 """Weeks to judge by, at least."""
 _FALSE = 0.05
 """Of the weeks that are called unusual, the share that may be so by chance (Benjamini and Hochberg, 1995)."""
-_SHOWN = 200
-_JUDGED: tuple[Kind, ...] = ("all", "tag", "level", "language", "target")
+JUDGED: tuple[Kind, ...] = ("all", "headline", "tag", "level", "language", "target")
+"""What is judged week by week."""
 
 _Floats = npt.NDArray[np.float64]
 
@@ -95,15 +95,10 @@ def unusual(
 ) -> tuple[list[Unusual], int]:
     """The weeks that are not normal, the latest and least likely first, and how many were judged.
 
-    They are judged by `other` weeks, or by all others of the file. Things said less than once a week are not judged.
-    Of a tag and one below it, the one below is named.
+    They are judged by `other` weeks, or by all others of the file. What is said less than once a week in both is not
+    judged; what only the `other` weeks have is, since it has fallen to nothing.
     """
-    found: list[tuple[Kind, str, Series, Expected]] = []
-    for kind, name, counted in _frequent(series):
-        if other is None:
-            found.append((kind, name, counted, Expected.by_the_others(Weeks(counted.weeks, calendar.covered))))
-        elif weeks := other.get(kind, {}).get(name):
-            found.append((kind, name, counted, Expected.by(weeks, calendar.covered)))
+    found = list(_expected(series, calendar, other))
     if not found:
         return [], 0
     chances = np.concatenate([expected.chances(counted.weeks) for _, _, counted, expected in found])
@@ -120,19 +115,25 @@ def unusual(
         for place, (kind, name, counted, expected) in enumerate(found)
         for week in np.flatnonzero(adjusted[place] <= _FALSE)
     ]
-    strange = [one for one in strange if not any(_says_more(other, one) for other in strange)]
-    return sorted(strange, key=lambda one: (-one.week.toordinal(), one.q))[:_SHOWN], len(chances)
+    return sorted(strange, key=lambda one: (-one.week.toordinal(), one.q)), len(chances)
 
 
-def _frequent(series: Mapping[Kind, Mapping[str, Series]]) -> Iterator[tuple[Kind, str, Series]]:
-    for kind in _JUDGED:
-        for name, counted in series.get(kind, {}).items():
-            same = kind != "all" and counted == series["all"][""]  # such as the only brand of a watchlist
-            if sum(counted.weeks) >= len(counted.weeks) and not same:
-                yield kind, name, counted
+def _expected(
+    series: Mapping[Kind, Mapping[str, Series]], calendar: Calendar, other: Mapping[Kind, Mapping[str, Weeks]] | None
+) -> Iterator[tuple[Kind, str, Series, Expected]]:
+    """What is frequent enough to be judged, and what it is judged by."""
+    nothing = Series(rows=0, weeks=[0] * len(calendar.weeks))
+    for kind in JUDGED:
+        for name in (series if other is None else other).get(kind, {}):
+            counted = series.get(kind, {}).get(name, nothing)
+            by = None if other is None else other[kind][name]
+            if kind != "all" and counted == series["all"][""]:
+                continue  # such as the only brand of a watchlist
+            if _frequent(counted.weeks) or (by and _frequent(by.rows)):
+                own = Weeks(counted.weeks, calendar.covered)
+                yield kind, name, counted, Expected.by(by, calendar.covered) if by else Expected.by_the_others(own)
 
 
-def _says_more(one: Unusual, other: Unusual) -> bool:
-    """Whether `one` is the same as `other` of a tag further down."""
-    below = one.kind == other.kind and one.name.startswith(f"{other.name}/")
-    return below and one.week == other.week and (one.rows > one.normal.high) == (other.rows > other.normal.high)
+def _frequent(weeks: Sequence[int]) -> bool:
+    """Whether there is a row a week or more."""
+    return sum(weeks) >= len(weeks)

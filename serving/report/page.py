@@ -24,6 +24,7 @@ def page(facts: Facts, language: str) -> str:
     environment.trim_blocks = environment.lstrip_blocks = True
     wording = Wording(facts, language)
     view = View(facts, wording)
+    unusual = view.unusual()
     return environment.get_template("report.html").render(
         facts=facts,
         view=view,
@@ -32,7 +33,8 @@ def page(facts: Facts, language: str) -> str:
         number=wording.number,
         cards=[_card(view, one) for one in facts.standings],
         curves=_curves(view) if view.curved else [],
-        unusual=facts.unusual[:_UNUSUAL],
+        unusual=unusual[:_UNUSUAL],
+        unusual_more=len(unusual[_UNUSUAL:]),
         version=version(),
     )
 
@@ -64,7 +66,7 @@ def _curves(view: View) -> list[dict[str, Any]]:
     shown: dict[tuple[Kind, str], Standing | None] = {("all", ""): None}
     shown |= {(one.kind, one.name): one for one in view.facts.standings}
     headlines = {("tag", tag) for line in view.facts.shape.headlines for tag in line.any}
-    others = ((one.kind, one.name) for one in view.facts.unusual if (one.kind, one.name) not in headlines)
+    others = ((one.kind, one.name) for one in view.unusual() if (one.kind, one.name) not in headlines)
     for other in list(dict.fromkeys(others))[:_OTHERS]:
         shown.setdefault(other)
     calendar, found = view.facts.calendar, []

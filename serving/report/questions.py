@@ -38,7 +38,7 @@ class Questions:
         found = self._question(text, language)
         if not found:
             return False
-        words = " ".join(sorted({word for word in words_of(found) if word not in stop_words(language)}))
+        words = _key_words(found, language)
         keys = [(topic, language, words) for topic in topics or ("",)]
         self.topics.update(topics or ("",))
         self._counts.see(keys)
@@ -82,6 +82,15 @@ class Questions:
         return [
             Question(text=self._wordings[key], language=key[1], rows=count) for key, count in rows.most_common(_SHOWN)
         ]
+
+
+def _key_words(question: str, language: str) -> str:
+    """The words that count, sorted; of a question of the most frequent words alone all, as if they were one word.
+
+    So that one is put together with none but those of the same words: half of `what is it` says nothing.
+    """
+    words = set(words_of(question))
+    return " ".join(sorted(words - stop_words(language))) or "+".join(sorted(words))
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> float:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from itertools import accumulate
 from typing import Any
 
 from serving.priority import LEVELS
-from serving.report.facts import Example, Facts, Interval, Kind, Series, Standing, Trend, Word
+from serving.report.facts import Example, Facts, Interval, Kind, Series, Standing, Trend, Unusual, Word
 from serving.report.wording import Wording
 
 CURVES = 4
 """Weeks from which there are curves."""
+_UNUSUAL = 200
 _NONE = Series(rows=0, weeks=[])
 _ARROWS = {"above": "▲", "below": "▼", "normal": "●"}
 
@@ -63,15 +66,29 @@ class View:
         """The places of the weeks in which a thing is out of the ordinary."""
         calendar = self.facts.calendar
         weeks = {week: place for place, week in enumerate(calendar.weeks)} if calendar else {}
-        judged: set[tuple[Kind, str]] = {(kind, name)}
-        if kind == "headline":  # the tags that it counts were judged, not the headline
-            judged = {("tag", tag) for tag in self.facts.shape.headline(name).any}
-        return {weeks[one.week] for one in self.facts.unusual if (one.kind, one.name) in judged}
+        return {weeks[one.week] for one in self.facts.unusual if (one.kind, one.name) == (kind, name)}
+
+    def unusual(self) -> list[Unusual]:
+        """What is out of the ordinary, 200 at most: of a tag and one below it the one below, of a headline its tags."""
+        headlines = [(headline.name, set(headline.any)) for headline in self.facts.shape.headlines]
+        said: set[tuple[str, str, date, bool]] = set()
+        for one in self.facts.unusual:
+            if one.kind == "tag":
+                above = list(accumulate(one.name.split("/"), "{}/{}".format))
+                names: list[tuple[Kind, str]] = [("tag", name) for name in above[:-1]]
+                names += [("headline", name) for name, tags in headlines if not tags.isdisjoint(above)]
+                said |= {(*name, one.week, self.more(one)) for name in names}
+        found = [one for one in self.facts.unusual if (one.kind, one.name, one.week, self.more(one)) not in said]
+        return found[:_UNUSUAL]
+
+    def more(self, one: Unusual) -> bool:
+        """Whether it was said more often than is normal, and not less."""
+        return one.rows > one.normal.high
 
     def tone(self, one: Standing) -> str:
         """Whether what is found is worse, better, or neither."""
-        if one.verdict in (None, "normal"):
-            return "plain"
+        if one.verdict in (None, "normal") or one.kind not in ("headline", "level"):
+            return "plain"  # nobody has said whether more of a tag is worse
         more = self.facts.shape.headline(one.name).more if one.kind == "headline" else "worse"
         worse = (one.verdict == "above") == (more == "worse")
         return "worse" if worse else "better"

@@ -20,20 +20,27 @@ Days = Counter[Day | None]
 
 
 class Tally:
-    """Rows by what they are and by day."""
+    """Rows by what they are and by week: a day in doubt stays, the others are held as their Monday.
+
+    Of all rows the days are held too, so that the span of the dates is known.
+    """
 
     def __init__(self) -> None:
         self._counts: defaultdict[Kind, defaultdict[str, Days]] = defaultdict(lambda: defaultdict(Counter))
+        self._days: Days = Counter()
 
     def add(self, kind: Kind, names: Iterable[str], day: Day | None) -> None:
         """Count a row for each of `names`."""
         counts = self._counts[kind]
+        week = _monday(day) if isinstance(day, date) else day
         for name in names:
-            counts[name][day] += 1
+            counts[name][week] += 1
+        if kind == "all":
+            self._days[day] += 1
 
     def days(self) -> Days:
         """All rows by day."""
-        return self._counts["all"][""]
+        return self._days
 
     def series(self, dates: Dates, calendar: Calendar | None) -> dict[Kind, dict[str, Series]]:
         """Every count in all, and by the weeks of the calendar."""
@@ -50,7 +57,7 @@ def calendar_of(days: Days, dates: Dates, *, column: str, zone: str) -> Calendar
         return None
     read = sum(rows.values())
     first, last = _span(rows, read)
-    start = first - timedelta(first.weekday())
+    start = _monday(first)
     weeks = [start + place * _WEEK for place in range((last - start) // _WEEK + 1)]
     return Calendar(
         column=column,
@@ -67,13 +74,18 @@ def calendar_of(days: Days, dates: Dates, *, column: str, zone: str) -> Calendar
 
 
 def _span(rows: dict[date, int], read: int) -> tuple[date, date]:
-    """From the first day to the last, without the few at an end that would make the span more than twice as long."""
+    """From the first day to the last, without the few at an end that would make the span more than twice as long.
+
+    Weeks are left out whole.
+    """
     days = sorted(rows)
     first, last, spare = days[0], days[-1], max(1, read // _FEW) if read > _ALL else 0
     later, earlier = _beyond(days, rows, spare), _beyond(days[::-1], rows, spare)
     if 2 * (last - later) < last - first:
-        first = later
-    return first, earlier if 2 * (earlier - first) < last - first else last
+        first = next(day for day in days if day >= _monday(later))
+    if 2 * (earlier - first) < last - first:
+        last = next(day for day in reversed(days) if day < _monday(earlier) + _WEEK)
+    return first, last
 
 
 def _beyond(days: list[date], rows: dict[date, int], spare: int) -> date:
@@ -98,6 +110,11 @@ def _series(days: Days, dates: Dates, calendar: Calendar | None) -> Series:
         return Series(rows=days.total(), weeks=[])
     weeks = [0] * len(calendar.weeks)
     for day, count in _by_date(days, dates).items():
-        if calendar.first <= day <= calendar.last:
-            weeks[(day - calendar.weeks[0]) // _WEEK] += count
+        place = (day - calendar.weeks[0]) // _WEEK
+        if 0 <= place < len(weeks):
+            weeks[place] += count
     return Series(rows=days.total(), weeks=weeks)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(day.weekday())

@@ -19,6 +19,8 @@ _COMMON = 0.25
 """Words in a larger share of a language's texts say nothing either: often the organisation's name."""
 _PRIOR = 500.0
 """Words that the prior weighs, as Monroe et al. advise: some, against buckets of thousands."""
+_LEAST_PRIOR = 0.5
+"""Pseudo-count of a word, at least: with less, one that no other bucket has would be too unsure to be shown."""
 _SURE = 2.6
 """Standard deviations from which a word marks a bucket: one in a hundred would by chance."""
 _LEAST = 3
@@ -38,7 +40,7 @@ def encodable(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words and hashtags of a text in their order, in lower case; links, names of users and numbers are none."""
+    """The words, hashtags and numbers of a text in their order, in lower case; links and names of users are none."""
     found = _WORD.findall(text.lower())
     return [word for word in found if len(word) > 1 and word[0] != "@" and word[:4] not in ("http", "www.")]
 
@@ -88,11 +90,12 @@ class Words:
         found = []
         for key, count in self._buckets[bucket].items():
             language, _, word = key.partition(" ")
-            everywhere = max(self._all[key], count)
-            if count < _LEAST or word.isdecimal() or self._says_nothing(word, language, everywhere):
+            if count < _LEAST or word.isdecimal() or self._says_nothing(word, language, max(self._all[key], count)):
                 continue
-            inside, outside = self._bucket_totals[bucket][language], self._totals[language]
-            sureness = log_odds(count, inside, everywhere - count, outside - inside)
+            inside = self._bucket_totals[bucket][language]
+            outside = self._totals[language] - inside
+            everywhere = self._all[key] + self._all.error  # at most: what was taken off may all have been elsewhere
+            sureness = log_odds(count, inside, min(max(everywhere - count, 0), outside), outside)
             if sureness >= _SURE:
                 found.append(Word(text=word, language=language, rows=count, sureness=round(sureness, 2)))
         return sorted(found, key=lambda word: (-word.sureness, word.text))[:_SHOWN]
@@ -105,7 +108,7 @@ def log_odds(count: int, total: int, other: int, other_total: int) -> float:
     """How much likelier a word is here (`count` of `total`) than there, in standard deviations."""
     if count + other == total + other_total:  # there is but this word
         return 0.0
-    prior = _PRIOR * (count + other) / (total + other_total)
+    prior = max(_PRIOR * (count + other) / (total + other_total), _LEAST_PRIOR)
     here, there = count + prior, other + prior
     ratio = math.log(here / (total + _PRIOR - here)) - math.log(there / (other_total + _PRIOR - there))
     return ratio / math.sqrt(1 / here + 1 / there)

@@ -86,7 +86,7 @@ class _Sheets:
         say = self._say
         rows = [
             (self._wording.thing(one.kind, one.name), one.week, one.rows, one.normal.low, one.normal.high, one.q)
-            for one in self._facts.unusual
+            for one in self._view.unusual()
         ]
         head = (say("kind"), say("week"), say("rows"), say("low"), say("high"), "q")
         self._table(say("unusual"), head, rows, wide=(0,))
@@ -98,7 +98,7 @@ class _Sheets:
         for name, count in self._view.ranked("obstacle"):
             trend = trends.get(name)
             ends = (trend.ratio, trend.low, trend.high) if trend else (None, None, None)
-            rows.append((self._wording.path(name) if name else say("all_mentions"), count, *ends))
+            rows.append((self._wording.path(name) if name else say("obstacles"), count, *ends))
         head = (say("obstacle"), say("rows"), say("trend"), f"{say('trend')} (2.5%)", f"{say('trend')} (97.5%)")
         self._table(say("obstacles"), head, rows, wide=(0,))
 

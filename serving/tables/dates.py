@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ FIRST, LAST = date(1990, 1, 1), date(2100, 1, 1)
 _LONGEST = 64  # characters of a date in words
 _ISO = re.compile(r"\d{4}-?\d\d-?\d\d(?!\d)")
 _NUMBERS = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4}|\d\d)(?![\d/.\-])")
+_ZONED = re.compile(r".*:\d\d.*?(?:[+-]\d\d?(?::?\d\d)?|z|utc|gmt)\)?", re.IGNORECASE)
+_GREENWICH = re.compile(r"\(?(?:utc|gmt)\s?([+-][\d:]+)\)?", re.IGNORECASE)
 _SINCE_1970 = re.compile(r"(\d{10})(\d{3})?(?:\.\d+)?")
 _WEEKDAY = re.compile(r"^[^\W\d]+\.?,?\s+")
 _HOURS = re.compile(r"(\d)\s?h\s?(\d)")
@@ -34,11 +36,13 @@ class Doubtful(NamedTuple):
     first: int
     second: int
     year: int
+    shifts: tuple[int, int] = (0, 0)
+    """Days to the day in the zone asked for: if the second number is the month, and if the first one is."""
 
     def on(self, *, day_first: bool) -> date:
         """The day, if the first number is the day of the month, or if it is the month."""
         day, month = (self.first, self.second) if day_first else (self.second, self.first)
-        return date(self.year, month, day)
+        return date(self.year, month, day) + timedelta(self.shifts[not day_first])
 
 
 Day = date | Doubtful
@@ -112,29 +116,40 @@ class Dates:
             except ValueError:
                 pass
         if numbers := _NUMBERS.match(cell):
-            return self._of_numbers(int(numbers[1]), int(numbers[3]), numbers[4])
+            return self._of_numbers(int(numbers[1]), int(numbers[3]), numbers[4], cell[numbers.end() :])
         if seconds := _SINCE_1970.fullmatch(cell):
             return self._day(datetime.fromtimestamp(int(seconds[1]), UTC))
         return self._in_words(cell) if len(cell) <= _LONGEST else None
 
-    def _of_numbers(self, first: int, second: int, written: str) -> Day | None:
-        year = int(written)
+    def _of_numbers(self, first: int, second: int, written: str, tail: str) -> Day | None:
+        """The day of two numbers and a year; `tail` is what stands behind, such as a time of day and its zone."""
+        year, clock = int(written), _clock(tail)
         if len(written) == 2:
             year += 2000 if year < 69 else 1900  # as strptime has it
         if max(first, second) <= 12 and first != second:
+            if not min(first, second) or not FIRST.year <= year < LAST.year:
+                return None
             doubtful = Doubtful(first, second, year)
-            return doubtful if min(first, second) and FIRST.year <= year < LAST.year else None
+            shifts = [self._shift(doubtful.on(day_first=day_first), clock) for day_first in (True, False)]
+            return doubtful._replace(shifts=(shifts[0], shifts[1]))
         try:
             found = Doubtful(first, second, year).on(day_first=first >= second)
         except ValueError:
             return None
         if first != second:
             self._proofs[first > second] += 1
-        return found
+        return found + timedelta(self._shift(found, clock)) if FIRST <= found < LAST else None
+
+    def _shift(self, day: date, clock: time | None) -> int:
+        """How many days lie between a day as written and the day in the zone asked for; 0 without a `clock`."""
+        if clock is None:
+            return 0
+        return (datetime.combine(day, clock).astimezone(self._zone).date() - day).days
 
     def _in_words(self, cell: str) -> date | None:
         """By dateutil; a weekday before the date, which may be called like a month, is tried to leave out."""
         cell = unicodedata.normalize("NFD", cell.replace("à", ","))  # without its accent it would mean before noon
+        cell = _offset(cell)
         cell = _HOURS.sub(r"\1:\2", "".join(c for c in cell if not unicodedata.combining(c)))
         day_first = not cell[:4].isdigit()
         parse, names = _dateutil()
@@ -155,6 +170,24 @@ class Dates:
             return (moment.astimezone(self._zone) if moment.tzinfo else moment).date()
         except OverflowError:  # at the ends of the calendar
             return None
+
+
+def _clock(tail: str) -> time | None:
+    """The time of day with its zone behind a date, such as ` 23:30 -0500`; None if it names no zone."""
+    if len(tail) > _LONGEST or not _ZONED.fullmatch(tail):
+        return None
+    parse, names = _dateutil()
+    try:
+        moment = parse(_offset(tail.lstrip("Tt, ")), parserinfo=names, default=_DEFAULTS[0], tzinfos=_zone_of)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    clock: time = moment.timetz()
+    return clock if clock.tzinfo else None
+
+
+def _offset(text: str) -> str:
+    """`text` with `+0200` for `GMT+0200`, which dateutil takes for two hours the other way."""
+    return _GREENWICH.sub(r" \1", text)
 
 
 def _zone_of(_: str | None, offset: int | None) -> tzinfo | None:

@@ -5,9 +5,11 @@ A profile is recognised by the names that its header must have, so that rows bef
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,10 @@ class Profile:
             raise refuse("has no signature, or no column of the text", "Add `signature` and `columns.text`")
         if not isinstance(data.get("before", 0), int):
             raise refuse("has no number in `before`", "Write how many rows stand before the header")
+        for form in data.get("date_formats", ()):
+            if not _is_format(form):
+                remedy = "Write how datetime.strptime reads a day, such as %d/%m/%Y"
+                raise refuse(f"has {form!r} in `date_formats`, with which no day can be read back", remedy)
         named = {role: tuple(names) for role, names in columns.items()}
         title, dates = str(data.get("title", path.stem)), tuple(data.get("date_formats", ()))
         return cls(path.stem, title, tuple(data["signature"]), named, data.get("before", 0), dates)
@@ -72,6 +78,15 @@ class Profile:
     def fits(self, cells: Sequence[str]) -> bool:
         """Whether a record can be the header of this export."""
         return {plain(name) for name in self.signature} <= {plain(cell) for cell in cells}
+
+
+def _is_format(form: str) -> bool:
+    """Whether a day that is written in a format of dates can be read back."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)  # so that %z and %Z have something to say
+    try:
+        return datetime.strptime(moment.strftime(form), form).date() == moment.date()
+    except (ValueError, re.error):
+        return False
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,9 @@ from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from serving.report import Event, Facts, ReportError, layout_for
 from serving.report.layout import SHIPPED, Layout
+from serving.report.questions import Questions
+from serving.report.view import View
+from serving.report.wording import Wording
 from tests.bundles import keyword_bundle
 from tests.serving.feed import OUTAGE, mentions, write_feed
 from tests.serving.reports import LAYOUT, collected, feed_facts, layout, small
@@ -81,8 +84,37 @@ def test_the_outage_is_out_of_the_ordinary_and_stands_at_the_top(facts: Facts) -
     assert (leaving.verdict, leaving.week) == ("above", last)
     assert buying.verdict == "normal"
     assert (urgent.kind, urgent.name, urgent.verdict) == ("level", "urgent", "above")
-    assert not [one for one in facts.unusual if one.name == "topic/service"]  # the tag below it says more
-    assert len([one for one in facts.unusual if one.week != last]) <= 1
+    shown = View(facts, Wording(facts, "en")).unusual()
+    assert ("topic/service/outage", last) in {(one.name, one.week) for one in shown}
+    assert not [one for one in shown if one.name == "topic/service"]  # the tag below it says more
+    assert not [one for one in shown if one.kind == "headline"]  # its tag says as much
+    assert len([one for one in shown if one.week != last]) <= 1
+
+
+def test_a_headline_is_out_of_the_ordinary_though_tags_below_it_say_more(tagger: Tagger, tmp_path: Path) -> None:
+    other = layout(tmp_path, tagger, LAYOUT.replace('"intent/churn"', '"topic/service"', 1))
+    found = collected(tagger, write_feed(tmp_path / "feed.csv", mentions(a_week=40)), other).facts()
+    view = View(found, Wording(found, "en"))
+    assert 25 in view.strange("headline", "topic/service")
+    assert "topic/service" not in {one.name for one in view.unusual()}
+
+
+def test_memory_for_days_is_that_of_weeks(tagger: Tagger, tmp_path: Path) -> None:
+    days = [date(2020, 1, 6) + timedelta(place) for place in range(700)]
+    collector = collected(tagger, small(tmp_path, "date,text", *[f"{day},panne" for day in days]))
+    held = collector.tally._counts["tag"]  # how much is held is nobody's to know but this test's
+    assert max(map(len, held.values())) == 100
+    assert collector.facts().series["tag"]["intent/friction"].weeks == [7] * 100
+
+
+def test_questions_of_frequent_words_alone_stay_apart() -> None:
+    questions = Questions({})
+    for text in ("How much is it?", "When can I get it?", "What is it?", "How is it?", "How much is it?"):
+        questions.add(text, "en", ())
+    (topic,) = questions.grouped()
+    assert {(one.text, one.rows) for one in topic.questions} == {
+        *(("How much is it?", 2), ("When can I get it?", 1), ("What is it?", 1), ("How is it?", 1))
+    }
 
 
 def test_the_words_that_mark_a_tag_are_those_that_raise_it(facts: Facts) -> None:
@@ -167,6 +199,9 @@ def test_another_tag_set_has_a_plain_report(tmp_path: Path) -> None:
     assert facts.shape.obstacles is None
     assert facts.questions == []
     assert {(one.kind, one.name) for one in facts.standings} == {("tag", "mood/glad"), ("tag", "mood/cross")}
+    view = View(facts, Wording(facts, "en"))
+    above = [one.model_copy(update={"verdict": "above"}) for one in facts.standings]
+    assert {view.tone(one) for one in above} == {"plain"}
     assert "panne" in {word.text for word in facts.words["mood/cross"]}
 
 

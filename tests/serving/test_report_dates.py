@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from datetime import date
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.errors import TableError
 from serving.tables.dates import FIRST, LAST, Dates
+from serving.tables.profile import Profile
 
 MARCH_4 = date(2026, 3, 4)
 
@@ -74,6 +78,33 @@ def test_moments_with_a_zone_become_days_of_the_zone_that_is_asked_for() -> None
     assert Dates().read("2026-03-03T23:30:00-05:00") == MARCH_4
     assert Dates(zone=ZoneInfo("Europe/Zurich")).read("2026-03-03T23:30:00Z") == MARCH_4
     assert Dates(zone=ZoneInfo("Asia/Tokyo")).read("2026-03-04 23:30") == MARCH_4
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        *(("25/3/2026 23:30 -0500", 26), ("25/3/2026 23:30 UTC-05:00", 26), ("25/03/2026 00:30:00 +02:00", 24)),
+        *(("25/3/2026 11:30 PM GMT+2", 25), ("25/3/2026T23:30:00Z", 25), ("25/3/2026 23:30", 25)),
+        *(("25/3/2026 23:30 EST", 25), ("25/3/2026 25:70 -0500", 25), ("Wed Mar 25 2026 00:30:00 GMT+0100", 24)),
+    ],
+)
+def test_a_zone_behind_a_date_counts_however_the_date_is_written(cell: str, day: int) -> None:
+    assert Dates().read(cell) == date(2026, 3, day)
+
+
+def test_a_zone_behind_a_doubtful_date_counts_once_it_is_settled() -> None:
+    for proof, day in (("25/03/2026", date(2026, 3, 5)), ("03/25/2026", date(2026, 4, 4))):
+        dates = Dates()
+        found = [dates.read(cell) for cell in ("4/3/2026 23:30 -0500", proof)]
+        assert dates.settled([one for one in found if one])[0] == day
+
+
+@pytest.mark.parametrize("form", ["%d %d", "%d/%m", "%-d/%m/%Y", "%", "soon"])
+def test_a_format_that_reads_no_day_is_refused_when_the_profile_is_loaded(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text(f'signature = ["a"]\ndate_formats = ["%Y-%m-%dT%H:%M:%S%z", "{form}"]\n[columns]\ntext = ["a"]\n')
+    with pytest.raises(TableError, match=re.escape(f"ours.toml: has {form!r} in `date_formats`")):
+        Profile.load(str(path))
 
 
 @pytest.mark.parametrize(("proof", "day_first"), [("25/03/2026", True), ("03/25/2026", False)])

@@ -15,6 +15,7 @@ from model.bundle import PRETRAINED, Bundle
 from model.tagger import Tagger
 from serving.report import LANGUAGES, Event, Facts, ReportError, check, layout_for, read, read_events, write
 from serving.report.authors import reach_of
+from serving.report.wording import phrases
 from tests.serving.conftest import ROOT, TYMPAN
 from tests.serving.reports import collected, feed_facts, layout, small
 
@@ -41,6 +42,10 @@ def test_a_workbook_has_every_table_with_numbers_as_numbers(facts: Facts, tmp_pa
     counted = {row[0]: row[1] for row in volumes.iter_rows(min_row=2, values_only=True)}
     assert facts.series["headline"]["intent/churn"].rows in counted.values()
     assert facts.source.rows == volumes["B2"].value
+    said = phrases()
+    obstacles = book[said["obstacles"][language]]
+    total = facts.series["obstacle"][""].rows
+    assert [cell.value for cell in obstacles[2]][:2] == [said["obstacles"][language], total]
     assert weeks["A2"].value == datetime(2026, 1, 5)
     assert sum(row[1] for row in weeks.iter_rows(min_row=2, max_row=27, values_only=True)) == facts.source.rows
     assert len(weeks._charts) == 1
@@ -69,6 +74,20 @@ def test_halves_of_characters_and_control_characters_break_no_report(tagger: Tag
     assert openpyxl.load_workbook(tmp_path / "report.xlsx").sheetnames
 
 
+def test_names_that_are_no_unicode_break_no_report(tagger: Tagger, tmp_path: Path) -> None:
+    path = tmp_path / "\udcff.jsonl"
+    rows = [{"date": "2026-03-02", "text": f"panne {number}"} for number in range(3)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    collector = collected(tagger, path)
+    for row in collector.table.rows():
+        collector.add(row, "is half a \ud83d", None)  # a reason that quotes what it found
+    made = collector.facts()
+    for ending in ("json", "html", "xlsx"):
+        write(tmp_path / f"report.{ending}", made)
+    assert made.source.file == "?.jsonl"
+    assert made.source.reasons == [("is half a ?", 3)]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -76,6 +95,7 @@ def test_halves_of_characters_and_control_characters_break_no_report(tagger: Tag
         ("report", "--report: report: has no ending. Write one of: .json, .html, .xlsx"),
         ("none/report.html", "none: is no folder. Make it first"),
         ("folder.html", "folder.html: is a folder. Give a file's name"),
+        ("/proc/report.html", "--report: /proc: cannot be written to: No such file or directory. Choose another"),
     ],
 )
 def test_a_report_that_could_not_be_written_is_refused_at_the_start(tmp_path: Path, name: str, said: str) -> None:
@@ -160,6 +180,7 @@ def test_events_that_are_missing_are_said(tmp_path: Path) -> None:
     ("cell", "people"),
     [
         *(("12345", 12_345), ("12 345", 12_345), ("12,345", 12_345), ("1.234.567", 1_234_567), ("12'345", 12_345)),
+        *(("1.234K", 1_234), ("2.125M", 2_125_000), ("12 345K", 12_345_000), ("9" * 400, 0), ("9" * 400 + "M", 0)),
         *(("12.3K", 12_300), ("1,2 M", 1_200_000), ("12\u202f345", 12_345), ("0", 0), ("", 0), ("many", 0), ("-5", 0)),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import date, timedelta
 from itertools import pairwise
@@ -20,7 +21,7 @@ from serving.report.facts import Calendar, Series
 from serving.report.heavy import Heavy
 from serving.report.normal import Expected, Weeks, unusual
 from serving.report.standing import trends
-from serving.report.words import log_odds
+from serving.report.words import Words, log_odds
 from tests.serving.feed import START, mentions, write_feed
 from tests.serving.reports import LAYOUT, WATCHED, collected, feed_facts, layout, priorities, small
 
@@ -131,6 +132,22 @@ def test_words_are_marked_as_by_the_formula_of_monroe_and_others() -> None:
     assert log_odds(5, 5, 7, 7) == 0.0
 
 
+def test_a_word_that_no_other_bucket_has_outranks_one_that_all_have_among_millions_of_words() -> None:
+    exclusive = log_odds(50, 20_000, 0, 3_000_000)
+    shared = log_odds(150, 20_000, 15_000, 3_000_000)  # half as often again as elsewhere
+    assert exclusive > shared > 2.6
+
+
+def test_counts_that_are_too_low_break_no_words_of_a_rare_language() -> None:
+    words = Words()
+    for number in range(2_000):
+        words.add([f"w{number}-{place}" for place in range(60)], "fr", ["g/a"])
+    for number in range(40):
+        words.add(["raro", f"altro{number}"], "it", ["g/b"] if number < 5 else ["g/a"])
+    assert words._all.error > 0
+    assert all(math.isfinite(word.sureness) for found in words.marking().values() for word in found)
+
+
 @given(st.lists(st.integers(0, 40), max_size=400), st.integers(1, 12))
 def test_counts_of_many_things_are_bounded_and_wrong_by_no_more_than_they_say(things: list[int], room: int) -> None:
     heavy: Heavy[int] = Heavy(room)
@@ -217,3 +234,17 @@ def test_a_figure_that_the_earlier_report_did_not_have_is_not_judged_by_it(tagge
     reading = {"watchlist": WATCHED, "target": WATCHED.brand(), "priorities": priorities(tagger)}
     found = collected(tagger, path, other, earlier=earlier, **reading).facts()
     assert [one.verdict for one in found.standings] == [None, "normal", "above"]
+
+
+def test_what_an_earlier_report_had_and_a_file_lacks_has_fallen_to_nothing(tagger: Tagger, tmp_path: Path) -> None:
+    before = [f"2026-{month:02}-{day:02},panne je résilie" for month in (1, 2, 3) for day in range(1, 29)]
+    after = [f"2026-05-{day:02},merci" for day in range(4, 25)]
+    laid_out = layout(tmp_path, tagger)
+    earlier = collected(tagger, small(tmp_path, "date,text", *before), laid_out).facts()
+    later = small(tmp_path, "date,text", *after, name="later.csv")
+    found = collected(tagger, later, laid_out, earlier=earlier).facts()
+    gone = {(one.kind, one.name) for one in found.unusual if one.rows == 0}
+    assert {("tag", "intent/churn"), ("tag", "intent/friction"), ("headline", "intent/churn")} <= gone
+    leaving, buying = found.standings
+    assert (leaving.in_week, leaving.verdict) == (0, "below")
+    assert (buying.in_week, buying.verdict) == (0, "normal")  # though neither file has any

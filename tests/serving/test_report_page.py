@@ -99,6 +99,19 @@ def test_topics_open_down_to_their_leaves_with_words_and_examples(
     expect(section.locator("blockquote").locator("visible=true").first).to_be_visible()
 
 
+def test_roles_have_their_volumes_and_the_top_counts_what_was_tagged_and_dated(
+    browser: Browser, facts: Facts, tagger: Tagger, tmp_path: Path
+) -> None:
+    write(tmp_path / "report.html", facts, language="en")
+    page, _ = opened(browser, tmp_path / "report.html")
+    row = page.locator("tr", has=page.get_by_text("competitor", exact=True)).last
+    expect(row).to_contain_text(f"{facts.series['role']['competitor'].rows:,}")
+    lines = ["2026-03-02,panne", "2026-03-03,merci", "soon,merci", '2026-03-04,""']
+    write(tmp_path / "small.html", collected(tagger, small(tmp_path, "date,text", *lines)).facts())
+    page, _ = opened(browser, tmp_path / "small.html")
+    expect(page.locator("header")).to_contain_text("2 mentions from 2 March 2026 to 3 March 2026")
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_nothing_is_cut_off_on_a_phone(browser: Browser, facts: Facts, tmp_path: Path, width: int) -> None:
     write(tmp_path / "report.html", facts, language="it")
