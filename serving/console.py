@@ -52,7 +52,7 @@ class Bars:
         self._progress.update(self._writing, completed=self._written)
         self._progress.stop()
 
-    def tagged(self, done: int) -> None:
+    def tagged(self, done: int, _: int) -> None:
         """So many rows are done, first those of an interrupted run."""
         if self._began is None:
             self._began = time.monotonic(), done

@@ -41,7 +41,7 @@ class Checkpoint:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            self.rows = self._open(plan, resume)
+            self.rows, self.failed = self._open(plan, resume)
             self._file = self._blocks.open("ab")
         except OSError as error:
             self._lock.release()
@@ -65,11 +65,12 @@ class Checkpoint:
     def add(self, block: Sequence[Found]) -> None:
         """Keep what was found of the next rows."""
         try:
-            self._file.write(json.dumps([_packed(found) for found in block], ensure_ascii=False).encode() + b"\n")
+            self._file.write(json.dumps([_packed(found) for found in block]).encode() + b"\n")
             self._file.flush()
         except OSError as error:
             raise self._unwritable(error) from error
         self.rows += len(block)
+        self.failed += sum(isinstance(found.result, str) for found in block)
 
     def found(self) -> Iterator[Found]:
         """Of every row, in order."""
@@ -106,8 +107,8 @@ class Checkpoint:
         Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
-    def _open(self, plan: Mapping[str, Any], resume: bool) -> int:
-        """Make the folder ready; returns how many rows are done."""
+    def _open(self, plan: Mapping[str, Any], resume: bool) -> tuple[int, int]:
+        """Make the folder ready; returns how many rows are done, and how many of them failed."""
         if resume and (kept := self._kept()):
             _same(kept, plan, str(self._output))
             return self._whole()
@@ -120,7 +121,7 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._plan)
-        return 0
+        return 0, 0
 
     def _kept(self) -> dict[str, Any] | None:
         """The plan of an interrupted run; None if there is none, or what is left of one that was being removed."""
@@ -130,18 +131,20 @@ class Checkpoint:
             return None
         return kept if self._blocks.exists() else None
 
-    def _whole(self) -> int:
-        """Cut off what a kill left of a line; returns the rows of the whole ones."""
-        rows = end = 0
+    def _whole(self) -> tuple[int, int]:
+        """Cut off what a kill left of a line; returns the rows of the whole ones, and how many of them failed."""
+        rows = failed = end = 0
         with self._blocks.open("r+b") as file:
             for line in file:
                 try:
-                    rows += len(json.loads(line)) if line.endswith(b"\n") else 0
+                    block = json.loads(line) if line.endswith(b"\n") else None
                 except ValueError:  # a machine that died can leave zeros before the end
                     break
-                end += len(line) if line.endswith(b"\n") else 0
+                if block is not None:
+                    rows, end = rows + len(block), end + len(line)
+                    failed += sum("error" in found for found in block)
             file.truncate(end)
-        return rows
+        return rows, failed
 
     def _unwritable(self, error: OSError) -> TableError:
         return TableError(str(self._output), f"cannot be written: {error.strerror}", "Choose another place")

@@ -36,16 +36,16 @@ def tag_table(
     on_error: OnError = "keep",
     jobs: int = 1,
     by: By = "local",
-    each: Callable[[int], None] = lambda _: None,
+    each: Callable[[int, int], None] = lambda *_: None,
     seen: Seen = lambda *_: None,
     done: Callable[[Summary], None] = lambda _: None,
 ) -> Summary:
     """Tag every row of `table` into `output`, which is written aside and renamed: whole, or not there.
 
-    What was found stays beside `output` if anything stops it, and `resume` goes on from there. `each` is called with
-    the rows done after every block; what it raises stops the tagging. Once all are tagged, `seen` is called with every
-    row, and `done` before the output appears, so that what either raises can be gone on from too. `jobs` processes
-    tag, of this program or, `by` "ray", of Ray.
+    What was found stays beside `output` if anything stops it, and `resume` goes on from there. After every block `each`
+    is called with the rows done and those of them that failed; what it raises stops the tagging. Once all are tagged,
+    `seen` is called with every row, and `done` before the output appears, so that what either raises can be gone on
+    from too. `jobs` processes tag, of this program or, `by` "ray", of Ray.
 
     Raises TableError if the table has our columns already, if `output` cannot be written, if what is to be resumed
     was begun otherwise, or, with `on_error` "stop", at the first row that cannot be tagged.
@@ -56,7 +56,7 @@ def tag_table(
     plan = _plan(tagger, table, reading)
     checkpoint = Checkpoint(output, plan, resume=resume)
     try:
-        each(checkpoint.rows)
+        each(checkpoint.rows, checkpoint.failed)
         if on_error == "stop":
             _check(checkpoint.found(), 0, table.source.name)
         left = islice(_records(table), checkpoint.rows, None)
@@ -64,7 +64,7 @@ def tag_table(
             if on_error == "stop":
                 _check(block, checkpoint.rows, table.source.name)
             checkpoint.add(block)
-            each(checkpoint.rows)
+            each(checkpoint.rows, checkpoint.failed)
         summary = _write(table, columns, reading, checkpoint, output, seen)
         if summary.rows != checkpoint.rows or table.source.fingerprint() != plan["input"]:
             raise TableError(table.source.name, "was changed while it was read", "Start again")

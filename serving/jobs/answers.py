@@ -28,7 +28,7 @@ class JobAnswer(Told):
     file: str = Field(description="The name of the file.", examples=["export.csv"])
     total: int | None = Field(description="Rows of the file; null until it was read.")
     done: int = Field(description="Rows that were worked on.")
-    failed: int | None = Field(description="Rows that could not be tagged; null until all were worked on.")
+    failed: int | None = Field(description="Rows that could not be tagged so far; null until the first were worked on.")
     rate: float | None = Field(description="Rows a second.")
     seconds_left: int | None = Field(description="Until it ends, at that rate; null while that is not known.")
     created: datetime

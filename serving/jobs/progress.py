@@ -26,19 +26,19 @@ class Progress:
         self._began: tuple[float, int] | None = None
         self._told = 0.0, 0
 
-    def tell(self, rows: int) -> None:
-        """So many rows are done, first those of an earlier start."""
+    def tell(self, rows: int, failed: int) -> None:
+        """So many rows are done, first those of an earlier start, and so many of them failed."""
         now = time.monotonic()
         if self._began is None:
             self._began, self._told = (now, rows), (0.0, rows)
         if now - self._told[0] >= _TELL_SECONDS or rows == self.job.total:
-            self._keep(now, rows)
+            self._keep(now, rows, failed)
         self._look()
 
-    def _keep(self, now: float, rows: int) -> None:
+    def _keep(self, now: float, rows: int, failed: int) -> None:
         assert self._began  # noqa: S101 — as set above
         seconds, new = now - self._began[0], rows - self._began[1]
-        update: dict[str, object] = {"done": rows}
+        update: dict[str, object] = {"done": rows, "failed": failed}
         if new:
             update |= {"tries": 0, "rate": round(new / seconds, 1) if seconds else None}
         self.job = self.job.model_copy(update=update)

@@ -38,7 +38,7 @@ def test_the_output_is_that_of_this_program_though_a_process_is_killed_in_the_mi
     tag_table(tagger, open_table(path), tmp_path / "local.jsonl", Reading("text", scores=True))
     killed = []
 
-    def each(rows: int) -> None:
+    def each(rows: int, _: int) -> None:
         if rows > 1_000 and not killed:
             found = workers()
             assert len(found) == 2

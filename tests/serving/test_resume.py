@@ -46,7 +46,7 @@ def interrupt(tagger: Tagger, path: Path, output: Path, *, after: int = 1_000) -
     """Tag until `after` rows are done; returns the counts that were told."""
     told: list[int] = []
 
-    def each(rows: int) -> None:
+    def each(rows: int, _: int) -> None:
         told.append(rows)
         if rows > after:
             raise StoppedError
@@ -70,8 +70,15 @@ def test_what_was_done_is_not_done_again(tagger: Tagger, path: Path, whole: byte
     output = path.with_name("out.csv")
     done = interrupt(tagger, path, output)[-1]
     told: list[int] = []
-    summary = tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=told.append)
+    failed: list[int] = []
+
+    def each(rows: int, failures: int) -> None:
+        told.append(rows)
+        failed.append(failures)
+
+    summary = tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=each)
     assert told[0] == done
+    assert failed == [1] * len(told)  # the eighth row, which was done before
     assert told[-1] == summary.rows == ROWS
     assert summary.failed == 1
     assert output.read_bytes() == whole
@@ -81,7 +88,7 @@ def test_without_asking_it_starts_anew(tagger: Tagger, path: Path, whole: bytes)
     output = path.with_name("out.csv")
     interrupt(tagger, path, output)
     told: list[int] = []
-    tag_table(tagger, open_table(path), output, Reading("text"), each=told.append)
+    tag_table(tagger, open_table(path), output, Reading("text"), each=lambda rows, _: told.append(rows))
     assert told[0] == 0
     assert output.read_bytes() == whole
 
@@ -111,7 +118,7 @@ def test_what_was_begun_otherwise_is_not_gone_on_with(tagger: Tagger, path: Path
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS - 500])
 def test_a_file_that_changes_between_tagging_and_writing_is_refused(tagger: Tagger, path: Path, rows: int) -> None:
-    def each(done: int) -> None:
+    def each(done: int, _: int) -> None:
         if done == ROWS:
             lines = [f"{row};merci {row}" for row in range(rows)]
             path.write_bytes("\n".join(["id;text", *lines, ""]).encode())
@@ -147,7 +154,7 @@ def test_what_fails_after_the_tagging_is_gone_on_from(tagger: Tagger, path: Path
         tag_table(tagger, open_table(path), output, Reading("text"), done=done)
     assert not output.exists()
     told: list[int] = []
-    tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=told.append)
+    tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=lambda rows, _: told.append(rows))
     assert told == [ROWS]
     assert output.read_bytes() == whole
 
@@ -165,7 +172,7 @@ def test_two_runs_do_not_write_the_same_output(tagger: Tagger, path: Path) -> No
     output = path.with_name("out.csv")
     refused = []
 
-    def each(rows: int) -> None:
+    def each(rows: int, _: int) -> None:
         if not refused:
             with pytest.raises(TableError, match="is being written by another run") as error:
                 tag_table(tagger, open_table(path), output, Reading("text"))
