@@ -20,6 +20,7 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 65_536  # bytes from which a delimiter, or an encoding other than UTF-8, is told
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LETTERS = frozenset("àâäçéèêëîïìíòóôöùûúüœæßñÀÂÇÉÈÊËÎÔÙÛÜÄÖŒ€’‘“”«»…–—°\xa0")
+_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")  # encodings to Python, and no file's
 _LEGACY = ["cp1252", "mac_roman", "cp850"]  # what spreadsheets of Western Europe write when it is not Unicode
 
 
@@ -108,7 +109,9 @@ def _named(name: str, mark: bytes) -> Encoding:
     try:
         known = codecs.lookup(name).name
         "".encode(known)
-    except LookupError as error:
+        if known in _NO_FILES:
+            raise LookupError(known)
+    except (LookupError, ValueError) as error:
         raise TableError("--encoding", f"{name!r} is not known", "Try utf-8, cp1252 or mac_roman") from error
     if known in ("utf-16", "utf-8-sig"):
         known = _MARKS.get(mark, "utf-16-le" if known == "utf-16" else "utf-8")
