@@ -36,7 +36,7 @@ class JobAnswer(Told):
     ended: datetime | None
     expires: datetime | None = Field(description="When it is removed, with its result; null until it has ended.")
     model: str | None = Field(description="The version that tags it.", examples=["listening-3f1c0a9b7d2e"])
-    error: str | None = Field(description="Why it failed, in one line.")
+    error: str | None = Field(description="Why it failed, or its result could not be copied, in one line.")
     webhook: jobs.Told | None = Field(
         description="What became of its call, once it has ended; null if none was asked for."
     )

@@ -20,18 +20,19 @@ from model.errors import TympanError, WatchlistError
 from model.registry import resolve
 from model.tagger import Tagger
 from serving.call import Call, begin
-from serving.errors import TableError
+from serving.errors import NotAllowedError, TableError
 from serving.exports import Reading, Summary, check_output, discard, output_for, tag_table
 from serving.jobs.job import Job, State
 from serving.jobs.progress import Failures, Progress
 from serving.jobs.store import ERRORS, Store, settle
+from serving.jobs.upload import check_storage
 from serving.memory import give_back
 from serving.priority import own_target
 from serving.rules import Rules, priorities_for
 from serving.settings import Settings, version
 from serving.tables import Table, open_table
 from serving.tables.names import column_for, text_column
-from serving.tables.remote import blocks_of
+from serving.tables.remote import blocks_of, copy
 
 _MOST_TRIES = 10
 """Starts of one job at the same row, after which its process is not risked again."""
@@ -144,13 +145,14 @@ class Bench:
         begun = f"{model} {version()}"
         if job.begun == begun and output.exists() and errors.exists():  # killed before that was written down
             failed = len(json.loads(errors.read_bytes())["errors"])
-            return self._store.end(job, "done", result=output.name, done=table.count, failed=failed, total=table.count)
+            facts = {"done": table.count, "failed": failed, "total": table.count}
+            return self._store.end(job, "done", result=output.name, error=self._copied(job, output), **facts)
         if job.begun != begun:  # one model tags all rows
             discard(output)
         job = job.model_copy(update={"model": model, "begun": begun, "total": table.count})
         self._store.write(job)
         job = self._through(job, tagger, table, output, self._reading(job, tagger, table, rules))
-        return self._store.end(job, "done", result=output.name)
+        return self._store.end(job, "done", result=output.name, error=self._copied(job, output))
 
     def _through(self, job: Job, tagger: Tagger, table: Table, output: Path, reading: Reading) -> Job:
         """Tag the rows into `output`, with a list of those that fail; returns the job, which is not ended yet."""
@@ -190,6 +192,17 @@ class Bench:
             raise StoppedError
         if self._store.cancelled(job):
             raise CancelledError
+
+    def _copied(self, job: Job, output: Path) -> str | None:
+        """Copy the result to where the caller wants it, if anywhere; returns why that failed, if it did."""
+        if not (url := job.options.result_url):
+            return None
+        try:
+            check_storage("result_url", url, self._settings)  # which may have been changed meanwhile
+            copy(output, url)
+        except (NotAllowedError, TableError, ExtraError) as error:
+            return self._plain(error, job)
+        return None
 
     def _fetch(self, job: Job, url: str, path: Path) -> None:
         """Copy a file from a storage; TableError if it is not to be had, or too long."""

@@ -45,6 +45,9 @@ class Options(Asked):
         Annotated[Id, AfterValidator(_known_profile), WithJsonSchema({"type": "string", "enum": _PROFILES})] | None
     ) = Field(None, description="Whose export it is, by a name of docs/exports.md; found out by its header if absent.")
     encoding: Id | None = Field(None, description="The encoding of the file; found out if absent.")
+    result_url: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
+        None, description="Where to copy the result to, in a storage that the service allows."
+    )
     webhook: Annotated[str, Field(min_length=1, max_length=2000)] | None = Field(
         None, description="A URL to call when the job has ended, of a host that the service allows."
     )

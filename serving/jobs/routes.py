@@ -22,7 +22,7 @@ from serving.jobs.desk import Desk
 from serving.jobs.download import WholeFile, media_type
 from serving.jobs.job import Job, Options, new_id
 from serving.jobs.store import ERRORS
-from serving.jobs.upload import BODY, receive
+from serving.jobs.upload import BODY, check_storage, receive
 from serving.keys import Scope
 
 _EXPLAINED = {
@@ -125,6 +125,8 @@ async def make(
     )
     async with contextmanager_in_threadpool(desk.store.draft(job)) as folder:
         job = job.model_copy(update=await receive(request, desk.settings, folder))
+        if job.options.result_url:
+            check_storage("result_url", job.options.result_url, desk.settings)
         if job.options.webhook:
             webhook.check(job.options.webhook, desk.settings)
         kept = await to_thread.run_sync(desk.take, job, folder)

@@ -116,14 +116,18 @@ async def _stored(request: Request, settings: Settings) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": "no JSON"}]) from None
     asked = _options(StoredRequest, given)
-    url = asked.url
+    check_storage("url", asked.url, settings)
+    options = Options(**{name: getattr(asked, name) for name in Options.model_fields})
+    return _asked(plain_name(asked.url), options, url=asked.url)
+
+
+def check_storage(field: str, url: str, settings: Settings) -> None:
+    """NotAllowedError unless jobs may read and write at `url`."""
     parts = url.partition("://")[2].split("/")
     plain = url.isprintable() and "::" not in url and not {".", ".."} & set(parts)  # fsspec chains storages by ::
     if not plain or not any(url.startswith(prefix) and url != prefix for prefix in settings.job_storage):
-        prefixes = ", ".join(settings.job_storage) or "none: the operator sets TYMPAN_JOB_STORAGE, or you send the file"
-        raise NotAllowedError("url", "is in no storage that jobs may take files from", f"Allowed: {prefixes}")
-    options = Options(**{name: getattr(asked, name) for name in Options.model_fields})
-    return _asked(plain_name(url), options, url=url)
+        prefixes = ", ".join(settings.job_storage) or "none: the operator sets TYMPAN_JOB_STORAGE"
+        raise NotAllowedError(field, "is in no storage that jobs may use", f"Allowed: {prefixes}")
 
 
 def _asked(file: str, options: Options, *, content: str = "", url: str | None = None) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from labels.extra import library
 from serving.errors import TableError
@@ -27,6 +29,19 @@ def shown(given: str) -> str:
 def blocks_of(url: str) -> Iterator[bytes]:
     """The content of `url`; TableError if it cannot be had, or ends before the server said."""
     return _over_http(url) if url.lower().startswith(("http://", "https://")) else _in_storage(url)
+
+
+def copy(path: Path, url: str) -> None:
+    """Write a file to `url`, in a storage that fsspec knows; TableError if it cannot be."""
+    fsspec = library("fsspec", extra="files")
+    try:
+        with path.open("rb") as file, fsspec.open(url, "wb") as there:
+            shutil.copyfileobj(file, there, _BLOCK)
+    except ImportError as error:
+        raise TableError(shown(url), f"needs a library: {error}") from error
+    except Exception as error:  # as in `_in_storage`
+        problem = f"cannot be written: {type(error).__name__}"
+        raise TableError(shown(url), problem, "Check the URL and its keys") from error
 
 
 def _over_http(url: str) -> Iterator[bytes]:

@@ -107,6 +107,25 @@ def test_a_file_is_taken_from_a_storage_that_is_allowed(client: httpx.Client, st
     assert missing["error"].endswith("none.csv: is missing. Check the URL")
 
 
+def test_the_result_is_copied_into_a_storage_that_is_allowed(client: httpx.Client, storage: Path) -> None:
+    (storage / "asked.csv").write_bytes(FEW)
+    where = f"file://{storage}/asked.tagged.csv"
+    job = made(client.post("/v1/jobs", json={"url": f"file://{storage}/asked.csv", "result_url": where}))
+    assert done(client, job) == (storage / "asked.tagged.csv").read_bytes()
+    sent = made(send(client, result_url=f"file://{storage}/sent.csv"))
+    assert done(client, sent) == (storage / "sent.csv").read_bytes()
+    refused = problem(send(client, result_url="file:///etc/tagged.csv"), 403)
+    assert refused["detail"].startswith("result_url: is in no storage")
+
+
+def test_a_result_that_cannot_be_copied_can_still_be_fetched(client: httpx.Client, storage: Path) -> None:
+    (storage / "file").touch()
+    job = ended(client, made(send(client, result_url=f"file://{storage}/file/sent.csv")))
+    assert job["state"] == "done"
+    assert "sent.csv: cannot be written" in job["error"]
+    assert len(records(client.get(job["links"]["result"]).content)) == 3
+
+
 @pytest.mark.parametrize("end", ["s", "/../secret.csv", "/", "/a::file:///etc/passwd"])
 def test_another_storage_is_refused(client: httpx.Client, storage: Path, end: str) -> None:
     body = problem(client.post("/v1/jobs", json={"url": f"file://{storage}{end}"}), 403)
