@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from model.tagger import Tagged
     from serving.exports import Reading, Summary
     from serving.priority import Priority
+    from serving.report import Facts
     from serving.report.request import Request
     from serving.settings import Settings
     from serving.tables import Row, Table
@@ -147,11 +148,15 @@ def tag(
         aloud.print("Nothing to go on from: it starts anew", markup=False)
     tag_it = partial(tag_table, table=table, output=output, resume=resume, on_error=on_error, jobs=jobs, by=engine)
     try:
-        summary = _tagged(tag_it, table, reading, settings, request, aloud)
+        summary, facts = _tagged(tag_it, table, reading, settings, request, aloud)
     except (KeyboardInterrupt, SystemExit):
         aloud.print("Interrupted: the same command with --resume goes on from there", markup=False)
         raise
     show(summary, output)
+    if facts:
+        from serving.report.terminal import show as show_report
+
+        show_report(facts, report_language, Console(highlight=False))
     for path in report or ():
         typer.echo(f"Report: {path}")
     if summary.failed:
@@ -185,7 +190,7 @@ def _tagged(
     settings: Settings,
     request: Request | None,
     aloud: Console,
-) -> Summary:
+) -> tuple[Summary, Facts | None]:
     """Tag `table` by `tag_it`, a `tag_table` that knows the rest, under progress bars; with the reports if wanted."""
     from model.tagger import Tagger
     from serving.console import Bars
@@ -198,6 +203,7 @@ def _tagged(
     reading = replace(reading, priorities=made, answered_column=column_for(table, "answered"))
     aloud.print(told(made, rules), markup=False)
     owners = {name: dict(owner.title) for name, owner in (rules or Rules.load(SHIPPED)).owners.items()}
+    facts: list[Facts] = []
     collector = request.collector(table, tagger.taxonomy, reading, owners) if request else None
     with Bars(aloud, table.count) as bars:
 
@@ -208,6 +214,8 @@ def _tagged(
 
         def done(_: Summary) -> None:
             if request and collector:
-                request.write(collector.facts())
+                facts.append(collector.facts())
+                request.write(facts[0])
 
-        return tag_it(tagger, reading=reading, each=bars.tagged, seen=seen, done=done)
+        summary = tag_it(tagger, reading=reading, each=bars.tagged, seen=seen, done=done)
+    return summary, facts[0] if facts else None

@@ -17,7 +17,7 @@ from serving.report.facts import Facts
 Language = Literal["fr", "it", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _NEEDED = {
-    ".json": ("dateutil.parser", "scipy.stats", "wordfreq"),
+    ".json": ("dateutil.parser", "scipy.stats", "wordfreq", "babel"),  # the terminal speaks the reader's language
     ".html": ("dateutil.parser", "scipy.stats", "wordfreq", "babel", "jinja2", "matplotlib"),
     ".xlsx": ("dateutil.parser", "scipy.stats", "wordfreq", "babel"),
 }

@@ -77,6 +77,7 @@ def test_a_report_is_written_beside_the_tagged_file_and_is_the_next_ones_baselin
     done = tympan(*asked, "--report", tmp_path / "a.html", "--report-language", "it")
     assert done.returncode == 0, done.stderr.decode()
     assert b"Report: " in done.stdout
+    assert "Abbandon" in done.stdout.decode()  # the figures at the top, in the report's language
     assert json.loads((tmp_path / "a.json").read_bytes())["source"]["rows"] == 1200
     assert '<html lang="it"' in (tmp_path / "a.html").read_text(encoding="utf-8")
     done = tympan(*asked[:-1], tmp_path / "b.xlsx", "--baseline", tmp_path / "a.json")
