@@ -23,7 +23,7 @@ help: ## List the tasks
 serve: $(SERVE)/installed ## Serve the bundled model on 127.0.0.1:8000 (HOST=, PORT=)
 	@exec $(SERVE)/bin/tympan serve --host $(HOST) --port $(PORT)
 
-test: browser callers $(DEV)/installed $(STUDIO)/installed check ## Run the checks and all tests
+test: browser callers office $(DEV)/installed $(STUDIO)/installed check ## Run the checks and all tests
 	$(DEV)/bin/python -m pytest
 
 check: $(DEV)/installed ## Run ruff, mypy and import-linter
@@ -47,6 +47,8 @@ system-deps: ## Install the Debian packages that the tests need
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { apt-get update -qq && apt-get install -y -qq python3 python3-venv; }
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	@command -v soffice >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends libreoffice-calc-nogui; }
 	@command -v curl >/dev/null && command -v node >/dev/null && command -v openssl >/dev/null \
 		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends curl nodejs openssl; }
 
@@ -75,6 +77,11 @@ $(STUDIO)/installed: labels/label-studio.txt | python
 browser:
 	@command -v chromium >/dev/null \
 		|| { echo "the tests look at pages in a browser: install the package chromium (make system-deps)" >&2; exit 1; }
+
+.PHONY: office
+office:
+	@command -v soffice >/dev/null \
+		|| { echo "the tests exchange workbooks with LibreOffice: install libreoffice-calc-nogui (make system-deps)" >&2; exit 1; }
 
 .PHONY: callers
 callers:

@@ -26,6 +26,7 @@ __all__ = ["CsvTable", "JsonlTable", "LinesTable", "Row", "Table", "open_table"]
 
 _DELIMITED = (".csv", ".tsv", ".tab", ".txt")
 _OLE = b"\xd0\xcf\x11\xe0"
+_MARKUP = ("<?xml", "<!doctype", "<html", "<table", "<meta")
 
 
 def open_table(
@@ -70,9 +71,12 @@ def _text(source: Source, encoding: str | None, profiles: Sequence[Profile], *, 
     found = encoding_of(source, encoding)
     if source.suffix not in _DELIMITED:
         with found.open(source) as file:
-            start = file.read(4096).lstrip()[:1]
-        if start == "[":
+            start = file.read(4096).lstrip().lower()
+        if start.startswith("["):
             return ArrayTable(source, found, profiles, asked=asked)
-        if start == "{" or source.suffix in (".jsonl", ".ndjson"):
+        if start.startswith(_MARKUP):
+            remedy = "Save it as XLSX or CSV: some tools call such a file XLS"
+            raise TableError(source.name, "is XML or HTML, and no table", remedy)
+        if start.startswith("{") or source.suffix in (".jsonl", ".ndjson"):
             return JsonlTable(source, found, profiles, asked=asked)
     return CsvTable(source, found, profiles, asked=asked)
