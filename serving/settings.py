@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_hosts")
     @classmethod
     def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+", host) for host in hosts):
+        if any(not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", host) for host in hosts):
             raise ValueError("has an entry that is no host, such as hooks.example.org")
         return hosts
 

@@ -149,6 +149,8 @@ class Bench:
             return self._store.end(job, "done", result=output.name, error=self._copied(job, output), **facts)
         if job.begun != begun:  # one model tags all rows
             discard(output)
+            for old in (output, errors):  # of the model before, if that was as good as done
+                old.unlink(missing_ok=True)
         job = job.model_copy(update={"model": model, "begun": begun, "total": table.count})
         self._store.write(job)
         job = self._through(job, tagger, table, output, self._reading(job, tagger, table, rules))

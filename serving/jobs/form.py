@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from email.message import Message  # which knows filename*, of RFC 6266
 
 from fastapi.exceptions import RequestValidationError
@@ -118,5 +119,7 @@ class Form:
 def file_name(disposition: str) -> str | None:
     """The name in a Content-Disposition; None if it has none."""
     header = Message()
+    with suppress(UnicodeError):  # many send UTF-8 as it is, which arrives as Latin-1
+        disposition = disposition.encode("latin-1").decode()
     header["content-disposition"] = disposition
     return header.get_filename()

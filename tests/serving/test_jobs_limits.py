@@ -91,7 +91,7 @@ def test_a_job_that_has_ended_is_kept_for_its_time_alone(ann: httpx.Client, fold
     done(ann, job)
     until(lambda: ann.get(job["links"]["self"]).status_code == 404)
     assert not (folder / "state" / "jobs" / "kept" / job["id"]).exists()
-    assert not (folder / "state" / "jobs" / "locks" / job["id"]).exists()
+    until(lambda: not (folder / "state" / "jobs" / "locks" / job["id"]).exists())
 
 
 def test_a_key_has_a_few_unfinished_jobs_at_once(running: Running, keys: dict[str, str], ann: httpx.Client) -> None:
