@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from serving.errors import TableError
 from serving.tables import Table
@@ -63,24 +63,14 @@ def output_for(table: Table) -> Path:
 def written_aside(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which becomes `path` if the block succeeds and is removed if not."""
     path = path.resolve()  # what a link points at is written, not the link
-    draft = None
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # process ids repeat in containers
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False) as file:
-            draft = Path(file.name)
-            yield cast(BinaryIO, file)
+        with draft.open("xb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())  # a rename must not overtake the bytes when the machine dies
-        draft.chmod(0o666 & ~_mask())  # a temporary file is its owner's alone
         draft.replace(path)
     except OSError as error:
         raise TableError(str(path), f"cannot be written: {error.strerror}", "Choose another place") from error
     finally:
-        if draft:
-            draft.unlink(missing_ok=True)
-
-
-def _mask() -> int:
-    """The permissions that new files of this process do not get."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        draft.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from serving.jobs.progress import Failures, Progress
 from serving.jobs.store import ERRORS, Store, settle
 from serving.jobs.upload import check_storage
 from serving.memory import give_back
-from serving.priority import own_target
+from serving.priority import Priorities, own_target
 from serving.rules import Rules, priorities_for
 from serving.settings import Settings, version
 from serving.tables import Table, open_table
@@ -96,17 +96,16 @@ class Bench:
         self._tagger = None
         give_back()
 
-    def _ready(self) -> tuple[Tagger, Rules | None] | None:
-        """The tagger and the rules; None, after a while, if they are not to be had, which is no fault of any job."""
+    def _ready(self) -> tuple[Tagger, Priorities | None] | None:
+        """The tagger and its priorities; None, after a while, if they are not to be had: that is no fault of a job."""
         try:
             rules = Rules.load(self._settings.priorities) if self._settings.priorities else None
             tagger = self._loaded()
-            priorities_for(tagger.taxonomy, rules)
+            return tagger, priorities_for(tagger.taxonomy, rules)
         except (TympanError, OSError, MemoryError) as error:
             _log.warning("no job can be worked on", extra={"facts": {"why": str(error)}})
             self._stopping.wait(_PATIENCE)
             return None
-        return tagger, rules
 
     def _later(self, job: Job, error: Exception) -> Job:
         """Leave a job in the queue, after a while: what is wrong may be over then."""
@@ -117,7 +116,7 @@ class Bench:
         self._stopping.wait(_PATIENCE)
         return job
 
-    def _tagged(self, job: Job, tagger: Tagger, rules: Rules | None) -> Job:
+    def _tagged(self, job: Job, tagger: Tagger, priorities: Priorities | None) -> Job:
         folder, now = self._store.folder(job.id), datetime.now(UTC)
         job = job.model_copy(update={"state": "running", "tries": job.tries + 1, "started": job.started or now})
         self._store.write(job)
@@ -153,7 +152,7 @@ class Bench:
                 old.unlink(missing_ok=True)
         job = job.model_copy(update={"model": model, "begun": begun, "total": table.count})
         self._store.write(job)
-        job = self._through(job, tagger, table, output, self._reading(job, tagger, table, rules))
+        job = self._through(job, tagger, table, output, self._reading(job, table, priorities))
         return self._store.end(job, "done", result=output.name, error=self._copied(job, output))
 
     def _through(self, job: Job, tagger: Tagger, table: Table, output: Path, reading: Reading) -> Job:
@@ -175,13 +174,13 @@ class Bench:
         settle(output.parent)
         return progress.job.model_copy(update={"done": summary.rows, "failed": summary.failed, "tries": 0})
 
-    def _reading(self, job: Job, tagger: Tagger, table: Table, rules: Rules | None) -> Reading:
+    def _reading(self, job: Job, table: Table, priorities: Priorities | None) -> Reading:
         options = job.options
         watchlist = options.to_watchlist()
         reading = Reading(
             text_column(table, options.text_column),
             min_score=options.min_score,
-            priorities=priorities_for(tagger.taxonomy, rules),
+            priorities=priorities,
             answered_column=column_for(table, "answered"),
         )
         if watchlist:
