@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ class Decoder:
         self._slopes = np.asarray(calibration.slopes, dtype=np.float32)
         self._offsets = np.asarray(calibration.offsets, dtype=np.float32)
         self._thresholds = np.asarray(calibration.thresholds, dtype=np.float32)
-        self._edges = {group.name: _edges(group) for group in taxonomy.groups}
+        self._branches = {group.name: _Branches(group) for group in taxonomy.groups}
 
     def probabilities(self, logits: Floats) -> Floats:
         """Logits (texts, labels) → calibrated probabilities (texts, labels), a parent at least its children's."""
@@ -62,7 +63,8 @@ class Decoder:
         found = np.empty_like(scaled, dtype=np.float32)
         for group in self._taxonomy.groups:
             columns = self._taxonomy.slices[group.name]
-            found[:, columns] = _close(_link(scaled[:, columns], group), group, self._edges[group.name])
+            together = np.maximum if group.kind == "multi-label" else np.add
+            found[:, columns] = self._branches[group.name].gathered(together, _link(scaled[:, columns], group))
         return found
 
     def decisions(self, probabilities: Floats, min_score: float = 0.0) -> npt.NDArray[np.bool_]:
@@ -71,13 +73,12 @@ class Decoder:
         `min_score` is a floor added to the tags' own thresholds. An exclusive group gives at most its most
         likely branch.
         """
-        given = probabilities >= np.maximum(self._thresholds, min_score)
+        given: npt.NDArray[np.bool_] = probabilities >= np.maximum(self._thresholds, min_score)
         for group in self._taxonomy.groups:
-            columns = self._taxonomy.slices[group.name]
+            columns, branches = self._taxonomy.slices[group.name], self._branches[group.name]
             if group.kind == "exclusive":
-                given[:, columns] &= _best_branch(probabilities[:, columns], group)
-            for child, parent in self._edges[group.name]:
-                given[:, columns.start + parent] |= given[:, columns.start + child]
+                given[:, columns] &= branches.best(probabilities[:, columns])
+            given[:, columns] = branches.gathered(np.logical_or, given[:, columns])
         return given
 
     def tags(self, probabilities: Floats, min_score: float = 0.0) -> list[dict[str, tuple[Score, ...]]]:
@@ -88,9 +89,39 @@ class Decoder:
         ]
 
     def _scores(self, row: Floats, given: npt.NDArray[np.bool_], group: Group) -> tuple[Score, ...]:
-        start = self._taxonomy.slices[group.name].start
-        scores = [Score(path, float(row[start + i])) for i, path in enumerate(group.paths) if given[start + i]]
+        columns = self._taxonomy.slices[group.name]
+        scores = [Score(group.paths[i], float(row[columns.start + i])) for i in np.flatnonzero(given[columns])]
         return tuple(sorted(scores, key=lambda score: (-score.score, score.tag.count("/"))))
+
+
+class _Branches:
+    """The tags of a group, each with all that are under it."""
+
+    def __init__(self, group: Group) -> None:
+        under = {path: [path] for path in group.paths}
+        for path in group.paths:
+            for ancestor in group.close([path]):
+                if ancestor != path:
+                    under[ancestor].append(path)
+        self._members = np.array([group.index[path] for branch in under.values() for path in branch])
+        self._starts = np.cumsum([0, *(len(branch) for branch in under.values())])[:-1]
+        self._parents = [(group.index[tag.path], group.index[tag.parent]) for tag in group.tags if tag.parent]
+        self._way = np.zeros((len(group.tags), len(group.tags)), dtype=bool)
+        for path in group.paths:
+            self._way[group.index[path], [group.index[ancestor] for ancestor in group.close([path])]] = True
+
+    def gathered(self, together: np.ufunc, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Values (texts, tags) → for every tag those of its branch, put together."""
+        found: npt.NDArray[Any] = together.reduceat(values[:, self._members], self._starts, axis=1)
+        return found
+
+    def best(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
+        """True for the tags on the way to each text's likeliest, a parent counting for what its children leave it."""
+        own = probabilities.copy()
+        for child, parent in self._parents:
+            own[:, parent] -= probabilities[:, child]
+        found: npt.NDArray[np.bool_] = self._way[own.argmax(axis=1)]
+        return found
 
 
 def thresholds_of(taxonomy: Taxonomy, calibration: Calibration) -> Mapping[str, float]:
@@ -100,36 +131,7 @@ def thresholds_of(taxonomy: Taxonomy, calibration: Calibration) -> Mapping[str, 
 
 def _link(scaled: Floats, group: Group) -> Floats:
     if group.kind == "multi-label":
-        return 1.0 / (1.0 + np.exp(-np.clip(scaled, -60.0, 60.0)))
+        return 1.0 / (1.0 + np.exp(-np.maximum(scaled, -60.0)))  # below, exp() would overflow
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     shares: Floats = powers / powers.sum(axis=1, keepdims=True)
     return shares
-
-
-def _close(probabilities: Floats, group: Group, edges: Sequence[tuple[int, int]]) -> Floats:
-    """Raise every parent to its children: to the largest, or in an exclusive group by their sum."""
-    for child, parent in edges:
-        if group.kind == "exclusive":
-            probabilities[:, parent] += probabilities[:, child]
-        else:
-            probabilities[:, parent] = np.maximum(probabilities[:, parent], probabilities[:, child])
-    return probabilities
-
-
-def _best_branch(probabilities: Floats, group: Group) -> npt.NDArray[np.bool_]:
-    """True for the tags on the path to each text's likeliest tag, a parent counting for what its children leave it."""
-    branches = np.zeros((len(group.tags), len(group.tags)), dtype=bool)
-    for path in group.paths:
-        branches[group.index[path], [group.index[ancestor] for ancestor in group.close([path])]] = True
-    own = probabilities.copy()
-    for child, parent in _edges(group):
-        own[:, parent] -= probabilities[:, child]
-    best: npt.NDArray[np.bool_] = branches[own.argmax(axis=1)]
-    return best
-
-
-def _edges(group: Group) -> list[tuple[int, int]]:
-    """(child, parent) positions, the deepest first, so that a value climbs all the way up."""
-    nested = [tag for tag in group.tags if tag.parent]
-    nested.sort(key=lambda tag: -tag.path.count("/"))
-    return [(group.index[tag.path], group.index[tag.parent]) for tag in nested if tag.parent]

@@ -86,8 +86,8 @@ def _readable(text: str) -> str:
 
 def _visible(text: str) -> str:
     """NFC, with line breaks as spaces and without control, format, surrogate or unassigned characters."""
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isprintable():  # none of those characters is, and of spaces only the plain one
+        return unicodedata.normalize("NFC", text)
     kept = []
     for character in text:
         if character.isspace():

@@ -148,7 +148,11 @@ class Tagger:
         """Prepared texts → windows of at most the bundle's `max_length` tokens."""
         room = self.bundle.max_length - len(self._start) - len(self._end)
         windows = []
-        for position, encoding in enumerate(self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)):
+        if len(prepared) == 1:  # by itself it would be handed to another thread, which takes longer than to read it
+            encodings = [self._tokenizer.encode(prepared[0], add_special_tokens=False)]
+        else:
+            encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)
+        for position, encoding in enumerate(encodings):
             for part in _parts(encoding.ids, room):
                 windows.append(Window(position, [*self._start, *part, *self._end]))
         return windows

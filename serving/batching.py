@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from anyio import fail_after, to_thread
+from anyio import to_thread
 from cachetools import LRUCache
 
 from labels.suggestion import readable, suggestions
@@ -25,14 +25,15 @@ from model.mention import Mention
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
 from serving.call import note
-from serving.errors import BusyError, DeadlineError, NotReadyError
+from serving.errors import BusyError, NotReadyError
 from serving.metrics import Metrics
-from serving.ticket import Ticket
+from serving.ticket import Answers, Ticket
 
 T = TypeVar("T")
 _CHARACTERS = 4  # of a token, about: to refuse a call before anything is done for it
 _SHORT = 2_000  # characters in one call that the event loop reads by itself: a millisecond of work
 _KNOWN_SECONDS = 1.0  # of computing, after which the speed is known
+_HELD_SHARE = 0.1  # of the time that what waits will take, for which an answer that is ready may wait for others
 _SHARE = 3  # of a call's time, what may be waiting at its start: as much again comes in while it is computed
 
 
@@ -59,6 +60,7 @@ class Line:
         self._tickets: dict[str, deque[Ticket]] = {}
         self._waiting = 0
         self._computed, self._spent = 0, 0.0  # tokens, and seconds of all workers together
+        self._answers = Answers()
         self._closed = self._dead = False
         self._workers = [
             threading.Thread(target=self._work, name=f"line-{number}", daemon=True) for number in range(tagger.threads)
@@ -148,12 +150,12 @@ class Line:
 
     async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
         self._enter(ticket, caller, seconds)
+        late = ticket.expire(seconds) if seconds else None
         try:
-            with fail_after(seconds):
-                await ticket.done
-        except TimeoutError:
-            raise DeadlineError("request", f"was not computed within {seconds:g} s", "Send fewer mentions") from None
+            await ticket.done
         finally:
+            if late:
+                late.cancel()
             self._leave(ticket)
 
     def _check_room(self, tokens: int, caller: str, seconds: float | None) -> None:
@@ -213,6 +215,7 @@ class Line:
                         del self._tickets[caller]
                     if at is not None:
                         return ticket, at
+                self._answers.give()
                 if self._closed:
                     return None
                 self._lock.wait()
@@ -244,10 +247,12 @@ class Line:
         with self._lock:
             self._computed += len(window.ids)
             self._spent += spent
-            ticket.count()
+            if ticket.count():
+                self._answers.add(ticket, seconds=_HELD_SHARE * self._waiting / self._rate())
 
     def _give_up(self, held: Ticket) -> None:
         with self._lock:
+            self._answers.give()
             self._dead = True
             for ticket in [held, *(ticket for tickets in self._tickets.values() for ticket in tickets)]:
                 ticket.answer(NotReadyError("service", "has lost a worker", "Try again soon"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import FIRST_COMPLETED, ensure_future, wait
+from asyncio import CancelledError, Task, current_task, ensure_future, timeout
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
-from anyio import fail_after, move_on_after
+from anyio import move_on_after
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
@@ -48,22 +48,16 @@ class JsonRoute(APIRoute):
 
 
 async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Response]) -> Response:
-    """The answer; if the client hangs up before, the work on it is cancelled."""
+    """The answer; if the client hangs up before, which `Connection` tells, the work on it is cancelled."""
     answer = ensure_future(answering)
-
-    async def watch() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    gone = ensure_future(watch())
+    request.state.gone = answer.cancel
     try:
-        await wait((answer, gone), return_when=FIRST_COMPLETED)
-        if not answer.done():
-            answer.cancel()
-            await wait((answer,))
-        return Response(status_code=400) if answer.cancelled() else answer.result()  # 400: nobody is there to read it
+        return await answer
+    except CancelledError:
+        if answer.cancelled() and not cast(Task[Any], current_task()).cancelling():
+            return Response(status_code=400)  # nobody is there to read it
+        raise
     finally:
-        gone.cancel()
         answer.cancel()
 
 
@@ -73,7 +67,7 @@ async def _read(request: Request, settings: Settings) -> bytes:
     declared = request.headers.get("content-length", "")
     if not (declared.isdecimal() and int(declared) > limit):
         try:
-            with fail_after(seconds):
+            async with timeout(seconds):  # a third of the time of anyio's
                 body = await _at_most(request, limit)
         except TimeoutError:
             raise SlowRequestError("body", f"did not come within {seconds} s", "Send it at once") from None

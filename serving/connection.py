@@ -48,6 +48,11 @@ class Connection(H11Protocol):
         else:
             self._expect(self.loop.time() + self.timeout_keep_alive)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.cycle and (gone := self.cycle.scope["state"].get("gone")):
+            gone()
+
     def data_received(self, data: bytes) -> None:
         due = self._due or self.loop.time() + self.timeout_keep_alive
         super().data_received(data)  # which stops the clock, whatever came

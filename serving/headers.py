@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Raw = tuple[tuple[bytes, bytes], ...]
+"""Headers as ASGI has them."""
 
 _DOCUMENTATION = ("/docs", "/redoc", "/static-offline-docs")
 
@@ -42,9 +44,8 @@ class SafeHeaders:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in added.items():
-                    headers.setdefault(name, value)
+                given = {name for name, _ in message["headers"]}  # in small letters, as ASGI has it
+                message["headers"] += [header for header in added if header[0] not in given]
             await send(message)
 
         await self._app(scope, receive, sending)
@@ -65,6 +66,13 @@ def install(app: FastAPI, *, origins: Sequence[str]) -> None:
     app.build_middleware_stack = stack  # type: ignore[method-assign]  # add_middleware() is inside the handler of faults
 
 
-def _headers(path: str) -> Mapping[str, str]:
+def _headers(path: str) -> Raw:
     shown = any(path == page or path.startswith(f"{page}/") for page in _DOCUMENTATION)
-    return _PAGES if shown else _DATA
+    return _OF_PAGES if shown else _OF_DATA
+
+
+def _raw(headers: Mapping[str, str]) -> Raw:
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+_OF_DATA, _OF_PAGES = _raw(_DATA), _raw(_PAGES)

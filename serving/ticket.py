@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from asyncio import Future, get_running_loop
-from collections.abc import Sequence
+from asyncio import Future, TimerHandle, get_running_loop
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from model.tagger import Window
+from serving.errors import DeadlineError
+
+_LONGEST = 0.05  # seconds
 
 
 class Ticket:
@@ -39,19 +44,55 @@ class Ticket:
         """Whether every window was taken."""
         return self._taken == len(self.windows)
 
-    def count(self) -> None:
-        """One more window is computed; the last one wakes the request."""
+    def count(self) -> bool:
+        """One more window is computed; whether it was the last."""
         self._computed += 1
-        if self._computed == len(self.windows):
-            self.answer(None)
+        return self._computed == len(self.windows)
 
     def answer(self, error: Exception | None) -> None:
         """Wake the request, from any thread."""
-        try:
+        with suppress(RuntimeError):  # as above
             self._loop.call_soon_threadsafe(self._settle, error)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            return
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Have the event loop call something in so many seconds; from any thread."""
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, call)
+
+    def expire(self, seconds: float) -> TimerHandle:
+        """Wake the request with DeadlineError in so many seconds, unless what is returned is cancelled before."""
+        late = DeadlineError("request", f"was not computed within {seconds:g} s", "Send fewer mentions")
+        return self._loop.call_later(seconds, self._settle, late)
 
     def _settle(self, error: Exception | None) -> None:
         if not self.done.done():
             self.done.set_exception(error) if error else self.done.set_result(None)
+
+
+class Answers:
+    """Answers that are ready and wait a moment for others. Safe to use from several threads.
+
+    One at a time, each would find that the network has driven all that answers requests out of the processor's caches,
+    which is a third of the time that this takes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready: list[Ticket] = []
+
+    def add(self, ticket: Ticket, *, seconds: float) -> None:
+        """Wake the request of a ticket, and of those that come meanwhile, in so many seconds: at most _LONGEST."""
+        with self._lock:
+            self._ready.append(ticket)
+            first = len(self._ready) == 1
+        if not seconds:
+            self.give()
+        elif first:
+            ticket.later(min(_LONGEST, seconds), self.give)
+
+    def give(self) -> None:
+        """Wake all of them now."""
+        with self._lock:
+            ready, self._ready = self._ready, []
+        for ticket in ready:
+            ticket.answer(None)

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from serving.app import create_app
+from serving.connection import Connection
 from serving.settings import Settings
 from tests.serving.calls import problem
 from tests.serving.conftest import start, stop
@@ -62,7 +63,7 @@ def test_a_client_that_hangs_up_frees_its_place(bundle: Path) -> None:
     tagger.prepare_test()
     tagger.allow(1)  # for the service's own first call
     app = create_app(tagger, Settings.read())
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", http=Connection))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
