@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from labels.record import Record
 from model.decode import Floats
+from model.language import UNKNOWN
 from model.tagger import Tagger
 from model.taxonomy import Group, Taxonomy
 from training.examples import truth
@@ -33,18 +34,25 @@ def figures(records: Sequence[Record], probabilities: Floats, given: Flags, taxo
     group that get one. Cells that are unlabelled or unsure count in nothing. A nested group has the figures of its
     leaves and of its parents as well.
     """
-    targets, known = truth(records, taxonomy)
-    languages = np.array([record.lang or "und" for record in records])
+    wanted, cells = labelled(records, taxonomy)
+    languages = np.array([record.lang or UNKNOWN for record in records])
     report: dict[str, Any] = {"n": len(records), "groups": {}}
     for group in taxonomy.groups:
         columns = taxonomy.slices[group.name]
-        wanted, cells = targets[:, columns] > 0, known[:, columns] > 0
-        if group.kind == "exclusive":  # a parent is right when its child is
-            wanted = _closed(wanted, group)
         report["groups"][group.name] = _group_figures(
-            group, probabilities[:, columns], wanted, given[:, columns], cells, languages
+            group, probabilities[:, columns], wanted[:, columns], given[:, columns], cells[:, columns], languages
         )
     return report
+
+
+def labelled(records: Sequence[Record], taxonomy: Taxonomy) -> tuple[Flags, Flags]:
+    """What decisions must be, and the cells that count; both (records, labels). A parent is right when its child is."""
+    targets, known = truth(records, taxonomy)
+    wanted = targets > 0
+    for group in taxonomy.groups:
+        if group.kind == "exclusive":
+            wanted[:, taxonomy.slices[group.name]] = _closed(wanted[:, taxonomy.slices[group.name]], group)
+    return wanted, known > 0
 
 
 def _group_figures(

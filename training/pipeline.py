@@ -23,6 +23,7 @@ from model.decode import Calibration, Floats
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from training import encoder as encoders
+from training import weights
 from training.calibrate import calibrate
 from training.card import card
 from training.checkpoint import State
@@ -43,15 +44,20 @@ _SMOOTHING_TEXTS = 300
 class Plan:
     """What to train and how.
 
-    `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. `threshold_shift` is that
-    of `training.calibrate`. 8 bits are compared with 32 on at least `parity_records`, spread over the sides (None: on
-    all, as for a model that ships).
+    `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. With `start`, an earlier
+    bundle's weights, training goes on from there instead. With `keep_weights` the new bundle keeps its own. `dataset`
+    is the fingerprint of the dataset that the sides were taken from, if they are not all of it. `threshold_shift` is
+    that of `training.calibrate`. 8 bits are compared with 32 on at least `parity_records`, spread over the sides (None:
+    on all, as for a model that ships).
     """
 
     taxonomy: Taxonomy
     settings: Settings = field(default_factory=Settings)
     encoder: str = encoders.PACKAGE
     keep_languages: tuple[str, ...] = ()
+    start: Path | None = None
+    keep_weights: bool = False
+    dataset: str = ""
     precision: Precision = "int8"
     threshold_shift: float = 0.0
     parity_records: int | None = None
@@ -70,9 +76,11 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     console = console or Console(stderr=True)
     _require(sides)
     work = output.with_name(f".{output.name}-training")
-    console.print(f"loading the encoder {plan.encoder}")
     seed(plan.settings.seed)
-    encoder = encoders.load(plan.encoder, keep_languages=plan.keep_languages)
+    earlier = weights.load(plan.start) if plan.start else None
+    if earlier is None:
+        console.print(f"loading the encoder {plan.encoder}")
+    encoder = earlier.encoder if earlier else encoders.load(plan.encoder, keep_languages=plan.keep_languages)
     network = Network(
         encoder, plan.taxonomy, dropout=plan.settings.dropout, train_embeddings=plan.settings.train_embeddings
     )
@@ -81,8 +89,11 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         for side, found in sides.items()
     }
     network.start_from_shares(torch.from_numpy(examples["train"].targets), torch.from_numpy(examples["train"].known))
+    if earlier:
+        earlier.give(network)
     data = fingerprint([record for found in sides.values() for record in found])
-    run = f"{data} {encoder.name} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
+    origin = earlier.identity if earlier else encoder.name
+    run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
     state = fit(
         network,
         examples["train"],
@@ -170,6 +181,9 @@ def _release(
     with written_whole(output) as path:
         sealed = draft.write(path, shipped, calibration, metrics, "")
         draft.write(path, shipped, calibration, metrics, card(sealed, title=plan.title, notes=plan.notes))
+        if plan.keep_weights:
+            name = str(draft.provenance["encoder"])
+            weights.save(draft.network, draft.tokenizer, path / weights.FOLDER, encoder=name)
     console.print(f"wrote {output}")
     return Bundle.read(output)
 
@@ -214,7 +228,9 @@ def _provenance(
         "keep_languages": list(plan.keep_languages),
         "precision": plan.precision,
         "threshold_shift": plan.threshold_shift,
+        "start": plan.start.parent.name if plan.start else None,
         "data": data,
+        "dataset": plan.dataset or data,
         "records": {side: len(found) for side, found in sides.items()},
         "settings": asdict(plan.settings),
         "bfloat16": network.mixed,

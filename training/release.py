@@ -1,0 +1,138 @@
+"""The gate: whether a challenger may take the champion's place, by rules that a TOML file may change.
+
+    confidence = 0.95     # of every comparison
+    min_cases = 20        # of a tag in one language, from which it is held to be no worse
+    max_ece = 0.05        # calibration error of every group
+    max_latency = 1.2     # times the champion's
+    tags = ["*"]          # the tags that matter, as patterns of GROUP/TAG
+    languages = ["*"]     # the languages that matter
+
+What is left out has the value above. The gates of the export itself (`training/parity.py`) are passed before there is a
+challenger at all.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from training.comparison import EVERY, Comparison, Difference
+from training.errors import TrainingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a challenger is held to; see the module."""
+
+    confidence: float = 0.95
+    min_cases: int = 20
+    max_ece: float = 0.05
+    max_latency: float = 1.2
+    tags: tuple[str, ...] = ("*",)
+    languages: tuple[str, ...] = ("*",)
+
+    @classmethod
+    def load(cls, path: Path | None) -> Rules:
+        """Read a file of rules, or take those of the module without one; TrainingError names what is wrong."""
+        if path is None:
+            return cls()
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TrainingError(str(path), f"cannot be read: {_first_line(error)}", "Give a TOML file") from error
+        return cls(**{name: _checked(path, name, value) for name, value in given.items()})
+
+    def matters(self, difference: Difference) -> bool:
+        """Whether the gate looks at it."""
+        tag = f"{difference.group}/{difference.tag}"
+        named = any(fnmatchcase(tag, pattern) for pattern in self.tags)
+        return named and (difference.lang == EVERY or any(fnmatchcase(difference.lang, one) for one in self.languages))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule as it was applied: to what, the figure and its bound as people read them, and whether it holds."""
+
+    rule: str
+    where: str
+    figure: str
+    bound: str
+    held: bool
+
+    def __str__(self) -> str:
+        return f"{self.rule}, {self.where}: {self.figure} ({self.bound})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Every rule as it was applied; `passed` if all hold."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(finding.held for finding in self.findings)
+
+    @property
+    def reasons(self) -> list[str]:
+        """What does not hold."""
+        return [str(finding) for finding in self.findings if not finding.held]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"passed": self.passed, "findings": [asdict(finding) for finding in self.findings]}
+
+
+def judge(comparison: Comparison, figures: Mapping[str, Any], latency: float, rules: Rules) -> Verdict:
+    """Hold a challenger to the rules.
+
+    `figures` are those of `training.evaluate.figures` for it, and `latency` its time for the same texts as a multiple
+    of the champion's.
+    """
+    return Verdict(tuple(_findings(comparison, figures, latency, rules)))
+
+
+def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float, rules: Rules) -> Iterator[Finding]:
+    for difference in comparison.groups:
+        if difference.lang == EVERY:
+            yield _no_worse("macro-F1", f"{difference.group} in all languages", difference)
+    held = [difference for difference in comparison.tags if rules.matters(difference)]
+    for difference in held:
+        language = "all languages" if difference.lang == EVERY else difference.lang
+        where = f"{difference.group}/{difference.tag} in {language}, {difference.cases} cases"
+        yield _no_worse("F1", where, difference)
+    for name, group in figures["groups"].items():
+        error = group["ece"]
+        yield Finding("calibration error", name, f"{error:.3f}", f"at most {rules.max_ece:g}", error <= rules.max_ece)
+    bound = f"at most {rules.max_latency:g} times the champion's"
+    yield Finding("latency", "the same texts", f"{latency:.2f} times", bound, latency <= rules.max_latency)
+
+
+def _no_worse(rule: str, where: str, found: Difference) -> Finding:
+    figure = f"{100 * found.before:.1f} → {100 * found.after:.1f}"
+    bound = f"the change lies in {100 * found.low:+.1f} to {100 * found.high:+.1f} points"
+    return Finding(rule, where, figure, bound, not found.worse)
+
+
+def _checked(path: Path, name: str, value: object) -> Any:  # noqa: ANN401 — of the type of its field
+    """A rule of the file as its field has it; TrainingError if there is none of that name or it makes no sense."""
+    defaults = {field.name: field.default for field in fields(Rules)}
+    if name not in defaults:
+        raise TrainingError(f"{path}: {name}", "is no rule", f"Legal: {', '.join(defaults)}")
+    default = defaults[name]
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+            raise TrainingError(f"{path}: {name}", "is no list of patterns", 'Write such as ["*"]')
+        return tuple(value)
+    whole = isinstance(default, int)
+    right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not right or not value > 0 or (name == "confidence" and not value < 1):  # type: ignore[operator]  # a number then
+        raise TrainingError(f"{path}: {name}", f"is {value!r}", f"Write a number above 0, such as {default}")
+    return value
+
+
+def _first_line(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).split("\n")[0]
