@@ -110,6 +110,13 @@ def tag(
     events: Annotated[
         Path | None, typer.Option(help="A CSV of dates and titles to mark on the curves of the report.")
     ] = None,
+    corrected: Annotated[
+        bool,
+        typer.Option(
+            "--corrected",
+            help="Correct the report's counts for the model's errors: if it was tested on mentions like these.",
+        ),
+    ] = False,
 ) -> None:
     """Tag a file of mentions: the same rows and columns come back, with the tags in new columns.
 
@@ -136,12 +143,12 @@ def tag(
     output = output or output_for(table)
     check_output(table, output, whole=True)
     request = None
-    if report or report_layout or baseline or events:
+    if report or report_layout or baseline or events or corrected:
         from serving.report.request import Request
 
         beside = {"layout": report_layout, "baseline": baseline, "events": events}
         others = (table.path, output)
-        request = Request.checked(report or (), language=report_language, others=others, **beside)
+        request = Request.checked(report or (), language=report_language, others=others, corrected=corrected, **beside)
     reading = replace(_reading(find_text_column(table, text_column), watchlist, target, min_score), scores=scores)
     tell(table, reading, aloud)
     if resume and not interrupted(output):
@@ -204,7 +211,7 @@ def _tagged(
     aloud.print(told(made, rules), markup=False)
     owners = {name: dict(owner.title) for name, owner in (rules or Rules.load(SHIPPED)).owners.items()}
     facts: list[Facts] = []
-    collector = request.collector(table, tagger.taxonomy, reading, owners) if request else None
+    collector = request.collector(table, tagger, reading, owners) if request else None
     with Bars(aloud, table.count) as bars:
 
         def seen(row: Row, result: Tagged | str, priority: Priority | None) -> None:

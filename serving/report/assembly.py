@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from model.quantify import Corrected, corrected
 from serving.priority import LEVELS
 from serving.report.collector import Collector
 from serving.report.facts import (
@@ -43,6 +44,7 @@ def assembled(made: Collector) -> Facts:
         calendar=calendar,
         series=series,
         untagged=dict(made.untagged),
+        corrected=_corrected(made, series),
         towards={name: dict(counts) for name, counts in made.towards.items()},
         standings=_standings(made, series, calendar, judges, judged=comparison is not None),
         comparison=comparison and comparison.model_copy(update={"tests": tests}),
@@ -54,6 +56,17 @@ def assembled(made: Collector) -> Facts:
         authors=made.authors.widest(),
         events=list(made.events),
     )
+
+
+def _corrected(made: Collector, series: AllSeries) -> dict[str, Corrected | None]:
+    """The counts of the tags, each corrected by itself; none if nothing is known of the bundle's errors."""
+    if not made.trials:
+        return {}
+    tagged, tags = made.rows - made.failed, series.get("tag", {})
+    return {
+        name: corrected(counted.rows, tagged, made.trials[name]) if name in made.trials else None
+        for name, counted in tags.items()
+    }
 
 
 def _comparison(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from model.quantify import trials
 from model.tagger import Tagged, Tags
 from model.taxonomy import Group, Taxonomy
 from serving.exports import Reading
@@ -33,7 +35,8 @@ class Collector:
     """Takes every row of a file in order, by `add`; then `facts` is the report.
 
     `owners` are the titles of the departments that priorities name, `earlier` is a report to judge this file by, and
-    `events` are marked on its curves. `seed` chooses the examples. Raises ReportError if `earlier` is of other tags.
+    `events` are marked on its curves. `metrics` are the bundle's, by which counts are corrected. `seed` chooses the
+    examples. Raises ReportError if `earlier` is of other tags.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Collector:
         owners: Mapping[str, Titles] | None = None,
         earlier: Facts | None = None,
         events: Sequence[Event] = (),
+        metrics: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
         self.table, self.taxonomy, self.reading, self.layout = table, taxonomy, reading, layout
@@ -62,6 +66,8 @@ class Collector:
         self.samples: dict[str, Sample] = {}
         self.towards: dict[str, Counter[str]] = {}
         self.untagged: Counter[str] = Counter({group.name: 0 for group in taxonomy.groups})
+        # With a floor, tags are given more rarely than when the bundle was tested, and its errors are others.
+        self.trials = {} if reading.min_score else trials(metrics or {})
         self._headlines = [(line.name, frozenset(line.any)) for line in layout.headline]
 
     def add(self, row: Row, result: Tagged | str, priority: Priority | None) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from model.quantify import Corrected
 from serving.report.layout import Titles
 
 Kind = Literal["all", "headline", "tag", "obstacle", "level", "owner", "language", "target", "role"]
@@ -20,10 +21,7 @@ class _Fact(BaseModel):
 
 
 class Source(_Fact):
-    """The file: how it was read, and what came of its rows. `reasons` has the rows of each failure.
-
-    `date_column` is empty if there is none.
-    """
+    """The file: how it was read, and what came of its rows (`reasons`: of each failure). `date_column` may be empty."""
 
     file: str
     format: str
@@ -238,6 +236,8 @@ class Facts(_Fact):
     series: dict[Kind, dict[str, Series]]
     untagged: dict[str, int]
     """Group → tagged rows that have none of its tags."""
+    corrected: dict[str, Corrected | None] = {}
+    """`group/path` → its rows, corrected; None if they cannot be. Empty, as in older reports, if none are."""
     towards: dict[str, dict[str, int]]
     standings: list[Standing]
     comparison: Comparison | None

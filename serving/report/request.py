@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.taxonomy import Taxonomy
+from model.tagger import Tagger
 from serving.exports import Reading
 from serving.report.collector import Collector
 from serving.report.errors import ReportError
@@ -26,6 +26,8 @@ class Request:
     layout: Path | None
     earlier: Facts | None
     events: Sequence[Event]
+    corrected: bool
+    """Whether counts are corrected by how the bundle was tested."""
 
     @classmethod
     def checked(
@@ -36,6 +38,7 @@ class Request:
         layout: Path | None,
         baseline: Path | None,
         events: Path | None,
+        corrected: bool,
         others: Sequence[Path],
     ) -> Request:
         """Read what stands beside them. `others` are files of the same run, which no report may be written over.
@@ -56,12 +59,21 @@ class Request:
             layout=layout,
             earlier=read(baseline) if baseline else None,
             events=read_events(events) if events else (),
+            corrected=corrected,
         )
 
-    def collector(self, table: Table, taxonomy: Taxonomy, reading: Reading, owners: Mapping[str, Titles]) -> Collector:
+    def collector(self, table: Table, tagger: Tagger, reading: Reading, owners: Mapping[str, Titles]) -> Collector:
         """What takes the rows in. ReportError if the layout or the earlier report is of other tags."""
-        layout = layout_for(taxonomy, self.layout)
-        return Collector(table, taxonomy, reading, layout, owners=owners, earlier=self.earlier, events=self.events)
+        return Collector(
+            table,
+            tagger.taxonomy,
+            reading,
+            layout_for(tagger.taxonomy, self.layout),
+            owners=owners,
+            earlier=self.earlier,
+            events=self.events,
+            metrics=tagger.bundle.metrics if self.corrected else None,
+        )
 
     def write(self, facts: Facts) -> None:
         """Write all of them; ReportError if one cannot be."""

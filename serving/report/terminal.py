@@ -14,7 +14,7 @@ _LINES = 5
 
 
 def show(facts: Facts, language: str, console: Console) -> None:
-    """The figures at the top, what is out of the ordinary, and what stands in the way most, with its trend."""
+    """The figures at the top, what is out of the ordinary, what stands in the way most, and corrected counts."""
     wording = Wording(facts, language)
     view = View(facts, wording)
     say = wording.say
@@ -44,3 +44,10 @@ def show(facts: Facts, language: str, console: Console) -> None:
             trend = f"{obstacle['change']} {obstacle['trend']}".strip()
             table.add_row(Text(obstacle["title"]), Text(wording.number(obstacle["rows"])), Text(trend))
         console.print(table)
+    if note := view.corrected_note():
+        for title, nodes, _ in view.groups():
+            table = Table(title=title, title_justify="left", show_header=False)
+            for node in nodes:
+                table.add_row(*map(Text, (node.title, wording.number(node.rows), node.corrected)))
+            console.print(table)
+        console.print(Text(note))

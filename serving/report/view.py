@@ -21,12 +21,16 @@ _ARROWS = {"above": "▲", "below": "▼", "normal": "●"}
 
 @dataclass
 class Node:
-    """A tag: its rows, those below it, and what marks it. `width` is that of its bar, in percent."""
+    """A tag: its rows, those below it, and what marks it. `width` is that of its bar, in percent.
+
+    `corrected` are its rows corrected, in words; empty if none are.
+    """
 
     title: str
     rows: int
     share: str
     width: float
+    corrected: str
     children: list[Node] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
@@ -118,10 +122,25 @@ class View:
             rows=rows,
             share=self.wording.percent(rows, self.tagged),
             width=round(100 * rows / max(self.tagged, 1), 1),
+            corrected=self.corrected(name),
             children=self._nodes(group, path),
             words=self.facts.words.get(name, []),
             examples=self.facts.examples.get(name, []),
         )
+
+    def corrected(self, name: str) -> str:
+        """A tag's corrected count and between what it lies; a dash if it cannot be told, nothing if none are."""
+        if not self.facts.corrected:
+            return ""
+        found = self.facts.corrected.get(name)
+        if found is None:
+            return "≈ –"
+        between = self.wording.say("between", low=self.number(found.low), high=self.number(found.high))
+        return f"≈ {self.number(found.rows)} ({between})"
+
+    def corrected_note(self) -> str:
+        """What the corrected counts mean; nothing if there are none."""
+        return self.wording.say("corrected_note") if self.facts.corrected else ""
 
     def obstacles(self) -> list[dict[str, Any]]:
         """The leaves of the obstacles, the most frequent first, each with its trend."""

@@ -56,11 +56,14 @@ class _Sheets:
         rows: list[Sequence[Cell]] = [(say("all_mentions"), self._view.tagged, 1.0)]
         for kind in _KINDS:
             for name, count in self._view.ranked(kind):
-                rows.append((self._wording.thing(kind, name), count, round(count / whole, 4)))
+                ends = self._corrected(name) if kind == "tag" else ()
+                rows.append((self._wording.thing(kind, name), count, round(count / whole, 4), *ends))
         for group, count in facts.untagged.items():
             title = say("labelled", name=self._wording.group(group), value=say("without"))
             rows.append((title, count, round(count / whole, 4)))
-        self._table(say("rows"), (say("kind"), say("rows"), say("share")), rows, wide=(0,))
+        title = say("corrected")
+        more = (title, f"{title} (2.5%)", f"{title} (97.5%)") if facts.corrected else ()
+        self._table(say("rows"), (say("kind"), say("rows"), say("share"), *more), rows, wide=(0,))
 
     def weeks(self) -> None:
         """Every week of what the page draws, and of every tag, with a chart of the first columns."""
@@ -144,7 +147,12 @@ class _Sheets:
         self._table(self._say("failed"), head, list(self._facts.source.reasons), wide=(0,))
 
     def reading(self) -> None:
-        self._table(self._say("reading"), (self._say("reading"),), [(note,) for note in self._view.notes()], wide=(0,))
+        notes = [note for note in (*self._view.notes(), self._view.corrected_note()) if note]
+        self._table(self._say("reading"), (self._say("reading"),), [(note,) for note in notes], wide=(0,))
+
+    def _corrected(self, name: str) -> Sequence[Cell]:
+        found = self._facts.corrected.get(name)
+        return (found.rows, found.low, found.high) if found else ()
 
     def _bucket(self, name: str) -> str:
         return self._wording.thing("tag" if "/" in name else "level", name)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import combinations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, expect, sync_playwright
 
+from model.quantify import Corrected
 from model.tagger import Tagger
 from model.watchlist import Organisation, Watchlist
 from serving.report import LANGUAGES, Event, Facts, write
-from serving.report.wording import phrases
+from serving.report.view import View
+from serving.report.wording import Wording, phrases
 from tests.serving.feed import OUTAGE, write_feed
 from tests.serving.reports import collected, feed_facts, layout, small
 
@@ -68,6 +71,7 @@ def test_a_page_speaks_its_readers_language_and_asks_nobody_else(
     expect(card).to_contain_text(first[language])
     expect(card).to_contain_text(phrases()["above"][language])
     expect(page.get_by_text(phrases()["reading_counts"][language])).to_be_visible()
+    assert page.get_by_text("≈").count() == 0  # of a bundle that was not tested nothing is corrected
 
 
 def test_the_first_screen_says_what_matters(browser: Browser, facts: Facts, tmp_path: Path) -> None:
@@ -97,6 +101,51 @@ def test_topics_open_down_to_their_leaves_with_words_and_examples(
     leaf.click()
     expect(section.locator(".words", has_text="expensive").first).to_be_visible()
     expect(section.locator("blockquote").locator("visible=true").first).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def mended(facts: Facts) -> Facts:
+    """The same, with corrected counts of all tags but one, as long as those of a file of millions of rows."""
+    counts = dict.fromkeys(facts.series["tag"], Corrected(1_234_567, 1_000_000, 2_000_000))
+    return facts.model_copy(update={"corrected": {**counts, "intent/purchase": None}})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_corrected_counts_stand_beside_the_raw_ones_and_one_sentence_says_what_they_are(
+    browser: Browser, mended: Facts, tmp_path: Path, language: str
+) -> None:
+    write(tmp_path / "report.html", mended, language=language)  # type: ignore[arg-type]
+    page, happened = opened(browser, tmp_path / "report.html")
+    assert happened == []
+    expect(page.get_by_text(phrases()["corrected_note"][language])).to_be_visible()
+    view = View(mended, Wording(mended, language))
+    line = page.locator("summary", has=page.get_by_text("churn", exact=True))
+    expect(line.locator(".n").first).to_have_text(view.number(mended.series["tag"]["intent/churn"].rows))
+    count, low, high = map(view.number, (1_234_567, 1_000_000, 2_000_000))
+    between = {"fr": f"{low} à {high}", "it": f"da {low} a {high}", "en": f"{low} to {high}"}[language]
+    expect(line.locator(".corrected")).to_have_text(f"≈ {count} ({between})")
+    purchase = page.locator("summary", has=page.get_by_text("purchase", exact=True))
+    expect(purchase.locator(".corrected")).to_have_text("≈ –")
+
+
+def test_corrected_counts_fit_beside_or_under_the_raw_ones(browser: Browser, mended: Facts, tmp_path: Path) -> None:
+    write(tmp_path / "report.html", mended, language="it")
+    page, _ = opened(browser, tmp_path / "report.html")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    for width in (320, 390, 700, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for line in page.locator(".tree.corrects > summary").all():
+            boxes = [part.bounding_box() for part in line.locator("> *").all()]
+            assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+            assert not any(_overlap(one, other) for one, other in combinations(filter(None, boxes), 2))
+
+
+def _overlap(one: FloatRect, other: FloatRect) -> bool:
+    return all(
+        one[start] + 0.5 < other[start] + other[size] and other[start] + 0.5 < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
 
 
 def test_roles_have_their_volumes_and_the_top_counts_what_was_tagged_and_dated(
