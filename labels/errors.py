@@ -27,3 +27,11 @@ class StudioError(LabelError):
 
 class MigrationError(LabelError):
     """A changed tag set of which it is not known what becomes of a tag in use."""
+
+
+class CorrectionError(LabelError):
+    """A correction that cannot be read: it says nothing, or two things."""
+
+
+class FeedbackStoreError(LabelError):
+    """The database of corrections, which cannot be reached or used."""

@@ -21,6 +21,9 @@ from serving import admission, examples, headers, kserve, label_studio, models, 
 from serving.admission import Calling, KeyRoute
 from serving.body import JsonRoute
 from serving.errors import NotReadyError, RequestTooLargeError
+from serving.feedback import desk, recent
+from serving.feedback import routes as feedback
+from serving.feedback.recent import Remembering
 from serving.jobs import routes as jobs
 from serving.jobs.desk import Counts, Desk
 from serving.keys import Scope
@@ -81,12 +84,14 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.desk = Desk.of(settings)
     app.state.service.metrics.share(Counts(app.state.desk))
+    app.state.feedback = desk.Desk.of(settings)
+    app.state.recent = recent.Recent(app.state.feedback, keep=settings.recent, metrics=app.state.service.metrics)
     app.state.ready = False
     for router in (tagging, reading, watching, watch.scraped, label_studio.calls, label_studio.probes):
         app.include_router(router)
     for router in (models.reading, models.changing, tei.calls, kserve.calls, kserve.reading, kserve.probes):
         app.include_router(router)
-    for router in (jobs.making, jobs.reading):
+    for router in (jobs.making, jobs.reading, feedback.calls):
         app.include_router(router)
     problems.install(app)
     admission.install(app, settings)
@@ -100,7 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     await state.service.warm()
     state.ready = True
-    async with following(state.succession):
+    async with following(state.succession), state.recent.running():
         yield
     state.ready = False
     await to_thread.run_sync(state.service.line.close)
@@ -118,6 +123,7 @@ async def tag(
     asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUESTS)],
     service: Served,
     caller: Calling,
+    remembering: Remembering,
     timeout_ms: Annotated[
         Annotated[int, Field(ge=1, le=600_000)] | SkipJsonSchema[None],
         Header(alias="X-Request-Timeout-Ms", description="Milliseconds to answer in, else 504."),
@@ -140,13 +146,15 @@ async def tag(
     watchlist = Watchlist.from_dicts(organisation.model_dump() for organisation in asked.watchlist)
     first = {item.id: place for place, item in reversed(list(enumerate(asked.mentions)))}
     places = sorted(first.values())
+    mentions = [asked.mentions[place].to_mention() for place in places]
     found = await service.line.tag(
-        [asked.mentions[place].to_mention() for place in places],
+        mentions,
         watchlist=watchlist,
         min_score=asked.min_score,
         caller=caller.name,
         seconds=(timeout_ms or service.settings.timeout_ms) / 1000,
     )
+    remembering.note(mentions, found, watchlist, service.model)
     tagged = dict(zip(places, found, strict=True))
     results = [
         _result(tagged[place], item, place, service, watchlist)

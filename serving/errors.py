@@ -109,5 +109,13 @@ class StoreError(ServingError):
     """The folder of jobs, in which nothing can be written."""
 
 
+class FeedbackOffError(ServingError):
+    """A correction sent to a service that keeps none."""
+
+
+class FeedbackDownError(BusyError):
+    """The database of corrections, which cannot be reached or used; in `seconds` it may."""
+
+
 class TableError(ServingError):
     """A file of mentions that cannot be read, or a place where none can be written."""

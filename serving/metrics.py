@@ -63,6 +63,7 @@ class Metrics:
         self._hits = counter("cache_hits", "Texts whose answer was remembered.")
         self._misses = counter("cache_misses", "Texts that had to be computed.")
         self._wait_seconds = histogram("wait_seconds", "From the queue to the first text computed.", _SECONDS)
+        self._recent_dropped = counter("recent_dropped", "Mentions tagged that could not be remembered.")
         stages = histogram("stage_seconds", "Seconds of a stage; infer is that of one window.", _SECONDS, "stage")
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._queue = Gauge("tympan_queue_tokens", "Tokens waiting.", registry=registry, multiprocess_mode="livesum")
@@ -132,6 +133,10 @@ class Metrics:
         """The network computed one window."""
         self._tokens.inc(tokens)
         self._stages["infer"].observe(seconds)
+
+    def dropped(self, mentions: int) -> None:
+        """Mentions were tagged that are not remembered for feedback, though they should be."""
+        self._recent_dropped.inc(mentions)
 
     def tagged(self, results: Sequence[Tagged | Failed], languages: Sequence[str]) -> None:
         """Mentions were answered, by a model that was trained for these languages. Counted towards their own target."""

@@ -21,6 +21,8 @@ from serving.errors import (
     BusyError,
     CredentialsError,
     DeadlineError,
+    FeedbackDownError,
+    FeedbackOffError,
     JobsOffError,
     JobStateError,
     MediaTypeError,
@@ -49,6 +51,7 @@ STATUS: Mapping[type[TympanError], int] = {
     NotAllowedError: 403,
     UnknownModelError: 404,
     JobsOffError: 404,
+    FeedbackOffError: 404,
     UnknownJobError: 404,
     SlowRequestError: 408,
     NotHeldError: 409,
@@ -62,6 +65,7 @@ STATUS: Mapping[type[TympanError], int] = {
     BusyError: 429,
     NotReadyError: 503,
     StoreError: 503,
+    FeedbackDownError: 503,
     DeadlineError: 504,
 }
 """The status of each error that a request can cause; any other one is the service's own fault, 500."""

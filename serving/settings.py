@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     state: Path | None = Field(
         None,
-        description="The folder of what is to be kept: jobs and Label Studio's events. "
+        description="The folder of what is to be kept: jobs, corrections and Label Studio's events. "
         "There are no jobs, and no events are kept, if it is not set.",
     )
     label_studio_user: str = Field(
@@ -112,6 +112,15 @@ class Settings(BaseSettings):
         False, description="Let those calls go to loopback, private and link-local addresses too."
     )
 
+    feedback: SecretStr = Field(
+        SecretStr(""),
+        description="The PostgreSQL that keeps corrections, postgresql+psycopg://…; a file in TYMPAN_STATE does if "
+        "empty.",
+    )
+    recent: int = Field(
+        0, ge=0, description="Mentions whose texts are kept so that corrections may name their ids alone; the newest."
+    )
+
     @field_validator("origins", "job_storage", "webhook_hosts", mode="before")
     @classmethod
     def _split(cls, given: object) -> object:
@@ -130,6 +139,21 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"(rediss?://\S+)?", queue.get_secret_value()):
             raise ValueError("is no URL of a Redis, such as redis://127.0.0.1:6379/0")
         return queue
+
+    @field_validator("feedback")
+    @classmethod
+    def _is_postgresql(cls, feedback: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"(postgresql(\+psycopg)?://\S+)?", feedback.get_secret_value()):
+            raise ValueError("is no URL of a PostgreSQL, such as postgresql+psycopg://127.0.0.1/tympan")
+        return feedback
+
+    @field_validator("recent")
+    @classmethod
+    def _has_a_place(cls, recent: int, info: ValidationInfo) -> int:
+        feedback: SecretStr | None = info.data.get("feedback")
+        if recent and not info.data.get("state") and not (feedback and feedback.get_secret_value()):
+            raise ValueError("is set, and neither TYMPAN_STATE nor TYMPAN_FEEDBACK is")
+        return recent
 
     @field_validator("job_storage")
     @classmethod

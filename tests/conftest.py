@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from model.tagger import Tagger
+from tests import postgres
 from tests.bundles import keyword_bundle, tiny_taxonomy
 
 # A machine that is busy must not fail a property; what hypothesis found is not kept in the repository's folder.
@@ -30,3 +33,19 @@ def exclusive_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tagger(bundle: Path) -> Tagger:
     return Tagger.load(bundle, threads=1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A real PostgreSQL."""
+    with postgres.running() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where corrections can be kept: a folder, and then an empty database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "state")
+    found: str = request.getfixturevalue("postgresql").make(f"d{secrets.token_hex(6)}")
+    return found

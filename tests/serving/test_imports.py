@@ -27,6 +27,8 @@ HEAVY = (
     "wordfreq",
     "httpx",
     "ray",
+    "sqlalchemy",
+    "alembic",
 )
 
 

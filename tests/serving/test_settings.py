@@ -46,7 +46,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
     }
     given |= {"QUEUE": "redis://q", "JOB_BYTES": "11", "JOB_QUOTA": "12", "JOB_QUOTA_BYTES": "13", "JOB_SECONDS": "14"}
     given |= {"JOB_STORAGE": "s3://b/", "WEBHOOK_HOSTS": "a.example", "WEBHOOK_SECRET": f"whsec_{'a' * 32}"}
-    given |= {"WEBHOOK_PRIVATE": "yes"}
+    given |= {"WEBHOOK_PRIVATE": "yes", "FEEDBACK": "postgresql://d", "RECENT": "15"}
     assert [name.lower() for name in given] == list(Settings.model_fields)
     shown = subprocess.run(
         [sys.executable, "-c", "from serving.settings import Settings; print(*Settings.read().model_dump().values())"],
@@ -58,7 +58,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
     )
     given |= {"LABEL_STUDIO_PASSWORD": "*" * 10, "KEYS_OFF": "True", "ORIGINS": "('https://a.example',)"}
     given |= {"QUEUE": "*" * 10, "JOB_STORAGE": "('s3://b/',)", "WEBHOOK_HOSTS": "('a.example',)"}
-    given |= {"WEBHOOK_SECRET": "*" * 10, "WEBHOOK_PRIVATE": "True"}
+    given |= {"WEBHOOK_SECRET": "*" * 10, "WEBHOOK_PRIVATE": "True", "FEEDBACK": "*" * 10}
     assert shown.stdout.split() == list(given.values())  # a password is not shown
 
 

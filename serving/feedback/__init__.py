@@ -1,0 +1,1 @@
+"""Corrections over HTTP: taken from whoever saw a wrong tag, and kept for retraining (`labels/feedback`)."""
