@@ -29,6 +29,8 @@ from model.processor import processor_limit
 from model.registry import resolve
 from model.watchlist import Organisation, Watchlist, considered
 
+_SLOWER = ["SkipLayerNormFusion"]
+"""Optimisations that make it slower on x86: a sum and a layer norm in one take three times as long as the two."""
 _OVERLAP = 16
 """Tokens that two neighbouring windows of a long text share."""
 
@@ -96,7 +98,9 @@ class Tagger:
         options.intra_op_num_threads = 1  # calls run side by side instead
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(str(bundle.model_file), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(
+                str(bundle.model_file), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
+            )
             tokenizer = Tokenizer.from_file(str(bundle.tokenizer_file))
         except Exception as error:  # both libraries raise their own and bare Exception
             raise BundleError(str(bundle.path), "cannot be run", "Export it again with this version") from error

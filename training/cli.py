@@ -47,6 +47,9 @@ def train(
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Another seed gives another split and another model.")] = 0,
     title: Annotated[str, typer.Option(help="The heading of the model card.")] = "A Tympan model",
+    checkpoint: Annotated[
+        bool, typer.Option(help="Keep the weights in 32 bits as well, which `tympan retrain` goes on from.")
+    ] = False,
     note: Annotated[list[str] | None, typer.Option(help="A paragraph for the model card; may be repeated.")] = None,
 ) -> None:
     """Fine-tune an encoder on records and write a bundle, once it has passed its gates.
@@ -77,6 +80,7 @@ def train(
         keep_languages=tuple(filter(None, keep_languages.split(","))),
         precision="int8" if precision == "int8" else "fp32",
         threshold_shift=threshold_shift,
+        keep_weights=checkpoint,
         title=title,
         notes=tuple(note or ()),
     )

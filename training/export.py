@@ -20,6 +20,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 
 from training.network import Network
@@ -55,9 +56,17 @@ def export(network: Network, path: Path) -> None:
             model_type="bert",
             num_heads=config.num_attention_heads,
             hidden_size=config.hidden_size,
+            optimization_options=_fusions(),
             opt_level=0,
         )
         fused.save_model_to_file(str(path))
+
+
+def _fusions() -> FusionOptions:
+    """All that make the graph faster: ONNX Runtime's fused sum and layer norm takes three times as long as the two."""
+    options = FusionOptions("bert")
+    options.enable_skip_layer_norm = options.enable_bias_skip_layer_norm = False
+    return options
 
 
 def quantise(source: Path, path: Path, texts: Sequence[Sequence[int]]) -> None:
