@@ -88,10 +88,11 @@ def test_the_export_answers_as_torch_does_at_any_shape(network: Network, whole: 
     np.testing.assert_allclose(run(whole, ids, mask), expected, rtol=0, atol=1e-4)
 
 
-def test_attention_and_normalisation_are_fused(whole: Path) -> None:
+def test_attention_is_fused_and_sums_are_kept_apart_from_normalisations(whole: Path) -> None:
     operators = Counter(node.op_type for node in onnx.load(whole).graph.node)
     assert operators["Attention"] == 2
-    assert operators["SkipLayerNormalization"] == 4
+    assert operators["LayerNormalization"] == 5
+    assert operators["SkipLayerNormalization"] == 0
     assert operators["Softmax"] == 0
 
 
