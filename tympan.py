@@ -16,8 +16,9 @@ from model.errors import TympanError
 from serving.cli import app as serving_verbs
 from serving.settings import version
 from training.cli import app as training_verbs
+from training.models_cli import app as models_verbs
 
-EXTRAS = {"labels": "label", "train": "train", "evaluate": "train"}
+EXTRAS = {"labels": "label", "train": "train", "evaluate": "train", "retrain": "train", "models": "train"}
 """Verb → the extra of pyproject.toml that it needs."""
 
 
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.add_typer(serving_verbs)
 app.add_typer(labels_verbs, name="labels")
 app.add_typer(training_verbs)
+app.add_typer(models_verbs, name="models")
 
 
 def _show_version(asked: bool) -> None:

@@ -14,6 +14,8 @@ from model.watchlist import Organisation, Watchlist, considered
 
 KEY = "mention"
 """The field of a task's data that tells mentions apart: Label Studio itself does not."""
+EVENTS = "label-studio-events.jsonl"
+"""The file of TYMPAN_STATE in which the service keeps what Label Studio tells it."""
 ROUND = "round"
 """The field that says which reading a task waits for: 2 when the first ones could not be settled."""
 

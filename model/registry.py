@@ -4,6 +4,8 @@ registry/
   bundles/VERSION/     whole bundles
   champion             the version in use, one line, replaced atomically
   history.jsonl        one line an event, only ever appended to
+  reports/VERSION.*    how a version that was retrained compares with the champion of that time
+  retraining.json      how far retraining is, or how it ended, replaced atomically
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from typing import Any
 
 from model.bundle import Bundle, written_whole
 from model.errors import RegistryError
+
+
+_RETRAINING = "retraining.json"
 
 
 class Registry:
@@ -45,7 +50,7 @@ class Registry:
             with written_whole(self.path / "bundles" / read.version) as draft:
                 shutil.copytree(bundle, draft, dirs_exist_ok=True)
                 Bundle.read(draft)
-            self._record("add", read.version)
+            self.record("add", read.version)
         return read.version
 
     def champion(self) -> str | None:
@@ -61,8 +66,9 @@ class Registry:
         previous = self.champion()
         draft = self.path / f".champion-{os.getpid()}"
         draft.write_text(version + "\n", encoding="utf-8")
+        # First, so that a kill in between leaves a line too many and never a champion that came from nowhere.
+        self.record("promote", version, previous=previous, who=who, why=why)
         draft.replace(self.path / "champion")
-        self._record("promote", version, previous=previous, who=who, why=why)
 
     def previous(self) -> str:
         """The version that the present one replaced; RegistryError if there is none."""
@@ -86,10 +92,26 @@ class Registry:
             return []
         return [json.loads(line) for line in lines]
 
-    def _record(self, event: str, version: str, **details: str | None) -> None:
+    def record(self, event: str, version: str, **details: Any) -> None:  # noqa: ANN401 — JSON
+        """Append an event to the history."""
         entry = {"event": event, "version": version, "at": datetime.now(UTC).isoformat(), **details}
         with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def retraining(self) -> dict[str, Any]:
+        """What was last told of retraining; empty if there was none."""
+        try:
+            found: dict[str, Any] = json.loads((self.path / _RETRAINING).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def tell(self, state: str, **details: Any) -> None:  # noqa: ANN401 — JSON
+        """Say how far retraining is."""
+        told = {"state": state, "at": datetime.now(UTC).isoformat(timespec="seconds"), **details}
+        draft = self.path / f".{_RETRAINING}-{os.getpid()}"
+        draft.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        draft.replace(self.path / _RETRAINING)
 
 
 def resolve(path: str | Path) -> Path:

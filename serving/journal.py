@@ -12,14 +12,14 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from filelock import FileLock
 
-FILE = "label-studio-events.jsonl"
+from labels.task import EVENTS
 
 
 class Journal:
     """The events of one service, in `folder`, which is made when the first one comes; without a folder, nowhere."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._path = folder / FILE if folder else None
+        self._path = folder / EVENTS if folder else None
         self._one = CapacityLimiter(1)
 
     async def record(self, event: Mapping[str, Any]) -> bool:

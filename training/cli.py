@@ -13,11 +13,13 @@ from rich.table import Table
 
 from model.bundle import PRETRAINED
 from model.taxonomy import DEFAULT, Taxonomy
+from training import retrain_cli
 
 if TYPE_CHECKING:
     from labels.record import Record
 
 app = typer.Typer(help="Train a model on your labels, and measure one.")
+app.add_typer(retrain_cli.app)
 
 DataOption = Annotated[
     Path, typer.Option(help="Records: a JSONL file, a folder of them, or a dataset of `tympan labels split`.")

@@ -98,7 +98,9 @@ def judge(comparison: Comparison, figures: Mapping[str, Any], latency: float, ru
 def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float, rules: Rules) -> Iterator[Finding]:
     for difference in comparison.groups:
         if difference.lang == EVERY:
-            yield _no_worse("macro-F1", f"{difference.group} in all languages", difference)
+            yield _no_worse(
+                "macro-F1", f"{difference.group} in all languages{_most(difference, comparison)}", difference
+            )
     held = [difference for difference in comparison.tags if rules.matters(difference)]
     for difference in held:
         language = "all languages" if difference.lang == EVERY else difference.lang
@@ -109,6 +111,16 @@ def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float
         yield Finding("calibration error", name, f"{error:.3f}", f"at most {rules.max_ece:g}", error <= rules.max_ece)
     bound = f"at most {rules.max_latency:g} times the champion's"
     yield Finding("latency", "the same texts", f"{latency:.2f} times", bound, latency <= rules.max_latency)
+
+
+def _most(found: Difference, comparison: Comparison) -> str:
+    """The tag and language of a group that is worse which fell most, among those of enough cases."""
+    inside = [one for one in comparison.tags if one.group == found.group]
+    if not found.worse or not inside:
+        return ""
+    worst = min(inside, key=lambda one: one.change)
+    language = "all languages" if worst.lang == EVERY else worst.lang
+    return f", most of all {worst.tag} in {language} ({100 * worst.change:+.1f} points)"
 
 
 def _no_worse(rule: str, where: str, found: Difference) -> Finding:

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from labels.interface import configuration, to_result
+from labels.task import EVENTS
 from model.tagger import Tagger
 from serving.app import create_app
-from serving.journal import FILE
 from serving.settings import Settings
 from tests.bundles import tiny_taxonomy
 from tests.serving.calls import problem
@@ -58,8 +58,8 @@ def keeping(bundle: Path, state: Path) -> Iterator[Running]:
 @pytest.fixture
 def journal(state: Path) -> Path:
     """The events of this test alone."""
-    (state / FILE).unlink(missing_ok=True)
-    return state / FILE
+    (state / EVENTS).unlink(missing_ok=True)
+    return state / EVENTS
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_events_that_come_together_are_a_line_each(tagger: Tagger, tmp_path: Pat
                 tasks.start_soon(lambda body: client.post("/label-studio/webhook", json=body), body)
 
     anyio.run(call)
-    assert sorted(line["annotations"][0] for line in lines(tmp_path / FILE)) == list(range(50))
+    assert sorted(line["annotations"][0] for line in lines(tmp_path / EVENTS)) == list(range(50))
 
 
 def test_an_event_that_cannot_be_written_is_not_acknowledged(tagger: Tagger, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typer.testing import Result
 
 from labels.interface import configuration, to_result
 from labels.studio import Studio
+from labels.task import EVENTS
 from model.bundle import Bundle
-from serving.journal import FILE
 from tests.bundles import tiny_taxonomy
 from tests.serving.conftest import Running, start, stop
 from tests.studio.server import Labeller, Server
@@ -65,7 +65,7 @@ def retrieve(admin: httpx.Client, project: int) -> None:
 
 
 def events(folder: Path) -> list[tuple[str, int, list[int], list[int]]]:
-    lines = map(json.loads, (folder / FILE).read_text(encoding="utf-8").splitlines())
+    lines = map(json.loads, (folder / EVENTS).read_text(encoding="utf-8").splitlines())
     return [(line["action"], line["project"], line["tasks"], line["annotations"]) for line in lines]
 
 

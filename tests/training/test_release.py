@@ -37,7 +37,12 @@ def test_a_tag_that_is_surely_worse_in_one_language_stops_it_and_is_named() -> N
 
 
 def test_a_macro_f1_that_is_surely_worse_stops_it() -> None:
-    assert not judge(comparison(macro=-0.06), figures(), 1.0, Rules()).passed
+    (reason,) = judge(
+        comparison(difference(-0.04), difference(0.1, tag="praise"), macro=-0.06), figures(), 1.0, Rules()
+    ).reasons
+    assert reason.startswith(
+        "macro-F1, intent in all languages, most of all churn in all languages (-4.0 points): 80.0"
+    )
     assert judge(comparison(macro=-0.04), figures(), 1.0, Rules()).passed
 
 

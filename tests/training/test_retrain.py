@@ -1,0 +1,190 @@
+"""New labels in, a better model out, and a worse one never."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from rich.console import Console
+
+from labels.dataset import load, manifest_of
+from labels.record import Record, write
+from labels.versions import versions
+from model.bundle import Bundle
+from model.registry import Registry
+from model.tagger import Tagger
+from tests.training.retraining import champion, leaving, share_with
+from tests.training.toys import toy_records
+from training.errors import TrainingError
+from training.pipeline import Plan
+from training.release import Rules
+from training.retrain import Order, Outcome
+from training.retrain import retrain as run
+
+LENIENT = Rules(max_ece=0.2, max_latency=3.0)
+"""For networks so small that a call takes less time than it is measured in."""
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, plan: Plan) -> Path:
+    """The folder of a champion, to be copied by every test."""
+    folder = tmp_path_factory.mktemp("first")
+    champion(folder, plan)
+    return folder
+
+
+@pytest.fixture
+def order(first: Path, plan: Plan, tmp_path: Path) -> Order:
+    shutil.copytree(first, tmp_path / "all")
+    folder = tmp_path / "all"
+    registry = Registry(folder / "models")
+    from training.gather import Sources  # noqa: PLC0415
+
+    sources = Sources(copies=folder / "copies")
+    return Order(
+        registry=registry,
+        dataset=folder / "labels",
+        base=folder / "base.jsonl",
+        sources=sources,
+        rules=LENIENT,
+        encoder=plan.encoder,
+    )
+
+
+def with_labels(order: Order, records: Sequence[Record], name: str = "new.jsonl") -> Order:
+    file = order.base.with_name(name)
+    write(file, records)
+    return replace(order, sources=replace(order.sources, files=(*order.sources.files, file)))
+
+
+def retrain(order: Order) -> Outcome:
+    return run(order, console=Console(quiet=True))
+
+
+def tagger(order: Order, version: str | None = None) -> Tagger:
+    return Tagger.load(order.registry.folder(version or str(order.registry.champion())), threads=1)
+
+
+def test_what_people_corrected_is_learnt_and_the_better_model_promoted(order: Order) -> None:
+    before, probe = str(order.registry.champion()), leaving(60, number=77)
+    assert share_with(tagger(order), probe, "intent/churn") < 0.3
+    outcome = retrain(with_labels(order, leaving(200, number=70)))
+    assert outcome.state == "promoted"
+    assert order.registry.champion() == outcome.version != before
+    assert share_with(tagger(order), probe, "intent/churn") > 0.6
+    praise = [record for record in toy_records(200, number=8) if "praise" in record.tags["intent"]]
+    assert share_with(tagger(order), praise, "intent/praise") > 0.8
+    assert order.registry.retraining()["state"] == "promoted"
+    page = outcome.report.read_text(encoding="utf-8") if outcome.report else ""
+    assert "It passes" in page and "new texts that neither has learnt from" in page
+    assert retrain(with_labels(order, leaving(200, number=70))).state == "unchanged"
+
+
+def test_poisoned_labels_go_no_further_than_the_gate(order: Order) -> None:
+    """Somebody labels 600 texts of people who leave as if they stayed."""
+    before = str(order.registry.champion())
+    churn = [record for record in toy_records(2_200, number=60) if "churn" in record.tags["intent"]][:600]
+    poisoned = [
+        replace(record, id=f"bad-{record.id}", tags={"intent": tuple(set(record.tags["intent"]) - {"churn"})})
+        for record in churn
+    ]
+    outcome = retrain(with_labels(order, poisoned))
+    assert outcome.state == "kept"
+    assert any("intent" in reason and "churn in all languages" in reason for reason in outcome.reasons)
+    assert order.registry.champion() == before
+    assert outcome.version in order.registry.versions()
+    assert outcome.report and "It does not pass" in outcome.report.read_text(encoding="utf-8")
+    event = order.registry.history()[-1]
+    assert (event["event"], event["passed"], event["champion"]) == ("judge", False, before)
+    assert retrain(with_labels(order, poisoned)).state == "unchanged"
+
+
+def test_the_test_texts_of_the_champion_stay_what_they_were(order: Order) -> None:
+    retrain(replace(with_labels(order, leaving(30, number=71)), promote=False))
+    first, second = (load(folder) for folder in versions(order.dataset))
+    assert {record.id for record in first["test"]} <= {record.id for record in second["test"]}
+    new = {record.id for record in leaving(30, number=71)}
+    assert new <= {record.id for side in second.values() for record in side}
+
+
+def test_a_model_that_went_back_is_not_promoted_by_itself(order: Order) -> None:
+    before = str(order.registry.champion())
+    asked = with_labels(order, leaving(60, number=72))
+    promoted = retrain(asked)
+    order.registry.rollback(who="ann", why="a feeling")
+    assert order.registry.champion() == before
+    outcome = retrain(asked)
+    assert (outcome.state, order.registry.champion()) == ("unchanged", before)
+    assert promoted.version in outcome.reasons[0] and "went back" in outcome.reasons[0]
+
+
+def test_the_champion_after_a_rollback_is_the_one_before_byte_for_byte(order: Order) -> None:
+    def content() -> dict[str, bytes]:
+        folder = order.registry.folder(str(order.registry.champion()))
+        return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    before = content()
+    retrain(with_labels(order, leaving(60, number=73)))
+    assert content() != before
+    order.registry.rollback(who="ann", why="a feeling")
+    assert content() == before
+
+
+def test_nothing_new_is_nothing_to_do(order: Order) -> None:
+    assert retrain(order).state == "unchanged"
+    assert len(versions(order.dataset)) == 1
+    assert len(order.registry.versions()) == 1
+
+
+def test_only_one_retrains_at_a_time(order: Order) -> None:
+    with FileLock(order.registry.path / ".retraining.lock"), pytest.raises(TrainingError, match="by another process"):
+        retrain(order)
+
+
+def test_records_that_the_champion_was_not_trained_on_are_refused(order: Order) -> None:
+    write(order.base, toy_records(50, number=3))
+    with pytest.raises(TrainingError, match="is not what"):
+        retrain(order)
+    assert order.registry.retraining()["state"] == "failed"
+    assert not order.dataset.exists()
+
+
+def test_a_registry_without_a_champion_says_how_to_get_one(order: Order, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="tympan models add"):
+        retrain(replace(order, registry=Registry(tmp_path / "empty")))
+
+
+@pytest.mark.parametrize("stage", ["gathering", "training", "measuring"])
+def test_killed_and_run_again_it_ends_as_if_nothing_had_happened(order: Order, stage: str) -> None:
+    asked = with_labels(order, leaving(60, number=74))
+    rules = order.base.with_name("rules.toml")
+    rules.write_text("max_ece = 0.2\nmax_latency = 3.0\n", encoding="utf-8")
+    command = [sys.executable, "-m", "tympan", "retrain", "--registry", order.registry.path, "--dataset", order.dataset]
+    command += ["--base", order.base, "--rules", rules, "--encoder", order.encoder, "--new", asked.sources.files[0]]
+    killed = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while order.registry.retraining().get("state") != stage and killed.poll() is None and time.monotonic() < until:
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert order.registry.champion() in order.registry.versions()
+    done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(versions(order.dataset)) == 2
+    records = [record for side in load(order.dataset).values() for record in side]
+    assert len(records) == len({record.id for record in records}) == 1_260
+    assert len(order.registry.versions()) == 2
+    newest = Bundle.read(order.registry.folder(str(order.registry.champion())))
+    assert newest.provenance["dataset"] == manifest_of(versions(order.dataset)[-1])["fingerprint"]
+    assert [event["event"] for event in order.registry.history()] == ["add", "promote", "add", "judge", "promote"]
+    assert not (order.registry.path / ".retraining").exists()
+    assert json.loads((order.registry.path / "retraining.json").read_bytes())["state"] == "promoted"

@@ -1,0 +1,90 @@
+"""A new model from a champion and labels that it has not seen: fine-tuned from its weights, or made anew.
+
+Fine-tuning reads the new labels together with a sample of what the champion learnt from, so that it forgets nothing of
+it (experience replay: Rolnick et al., 2019); thresholds and probabilities are fitted on the whole validation side.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from labels.record import Record
+from model.bundle import Bundle
+from model.taxonomy import Taxonomy
+from training.encoder import PACKAGE
+from training.fit import Settings
+from training.pipeline import Plan, train
+from training.weights import FOLDER
+
+FRESH = 0.5
+"""The share of new records from which a model is made anew: most of what it knows would be replaced anyway."""
+_REPLAYED = 3
+_LEAST_REPLAYED = 1_500
+"""Records that were learnt before and are read again: so many for each new one, and at least so many in all."""
+_PARITY_RECORDS = 1_000
+
+
+def make(
+    champion: Bundle,
+    sides: Mapping[str, Sequence[Record]],
+    new: Collection[str],
+    output: Path,
+    *,
+    taxonomy: Taxonomy,
+    dataset: str,
+    encoder: str = PACKAGE,
+    anew: bool = False,
+    console: Console,
+) -> Bundle:
+    """Write a challenger to `output`, with the weights from which its own successors go on.
+
+    `sides` are those of the dataset whose fingerprint is `dataset`, `new` the ids of records that the champion has not
+    learnt from or that were relabelled. It is made anew from `encoder` if `anew` is set, if more than FRESH of the
+    records are new, or if the champion has no weights. Raises as `training.pipeline.train`.
+    """
+    start = champion.path / FOLDER
+    every = sum(map(len, sides.values()))
+    settings = Settings(**champion.provenance["settings"])
+    plan = Plan(
+        taxonomy=taxonomy,
+        settings=settings,
+        encoder=encoder,
+        keep_languages=tuple(champion.provenance["keep_languages"]),
+        precision=champion.provenance["precision"],
+        threshold_shift=champion.provenance["threshold_shift"],
+        parity_records=_PARITY_RECORDS,
+        keep_weights=True,
+        dataset=dataset,
+        title=f"Retrained after {champion.version}",
+        notes=(f"Of the {every:,} records that it was made from, {len(new):,} were new since {champion.version}.",),
+    )
+    if not anew and start.is_dir() and len(new) <= FRESH * every:
+        console.print(f"fine-tuning {champion.version} on {len(new):,} new records")
+        plan = replace(plan, start=start, settings=fine_tuning(settings))
+        sides = {**sides, "train": replayed(sides["train"], new, seed=settings.seed)}
+    else:
+        console.print(f"training anew on {every:,} records, {len(new):,} of them new")
+    return train(sides, output, plan, console=console)
+
+
+def fine_tuning(settings: Settings) -> Settings:
+    """Small steps and few, from where a training with `settings` ended."""
+    return replace(
+        settings,
+        epochs=3,
+        learning_rate=settings.learning_rate / 4,
+        head_rate=settings.head_rate / 10,
+    )
+
+
+def replayed(records: Sequence[Record], new: Collection[str], *, seed: int) -> list[Record]:
+    """The new ones of `records`, and a sample of the others."""
+    fresh = [record for record in records if record.id in new]
+    known = [record for record in records if record.id not in new]
+    count = min(len(known), max(_LEAST_REPLAYED, _REPLAYED * len(fresh)))
+    return [*fresh, *random.Random(seed).sample(known, count)]  # noqa: S311 — no secret

@@ -1,0 +1,256 @@
+"""New labels in, a challenger out, and it promoted if it is no worse than the champion: all of retraining.
+
+Whatever kills it, it goes on where it was when it is run again: labels are added to the dataset as one version,
+training keeps every epoch, a bundle is held whole or not at all, and the champion is a pointer.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from labels.dataset import current, fingerprint, load, manifest_of
+from labels.merge import merge
+from labels.record import Record, read
+from labels.versions import add, difference, versions
+from model.bundle import Bundle
+from model.errors import BundleError, TympanError
+from model.registry import Registry
+from model.tagger import Tagger
+from training import challenger, latency
+from training.comparison import Comparison, compare
+from training.encoder import PACKAGE
+from training.errors import GateError, TrainingError
+from training.evaluate import evaluate
+from training.gather import Sources, gather
+from training.impact import Shift, shifts
+from training.release import Rules, Verdict, judge
+from training.report import write
+
+WHO = "tympan retrain"
+State = Literal["unchanged", "promoted", "kept"]
+"""There was nothing new; the challenger is the champion now; or it is held, and the champion stays."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to retrain and how.
+
+    `dataset` keeps the versions of all labels; its first is made of `base`, the records that the champion was trained
+    on. With `promote` unset a challenger that passes is held and not promoted. `recent` are mentions to tell by how
+    counts would move.
+    """
+
+    registry: Registry
+    dataset: Path
+    base: Path
+    sources: Sources
+    rules: Rules = field(default_factory=Rules)
+    encoder: str = PACKAGE
+    anew: bool = False
+    promote: bool = True
+    recent: Sequence[Record] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a retraining ended; `version` and `report` are the challenger's, if there is one."""
+
+    state: State
+    reasons: tuple[str, ...] = ()
+    version: str = ""
+    report: Path | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A challenger against the champion: on what neither has learnt from, on new labels, and on recent mentions."""
+
+    champion: Bundle
+    challenger: Bundle
+    new: int
+    frozen: Comparison
+    fresh: Comparison | None
+    """On new records of the test side; None if there are none."""
+    figures: dict[str, Any]
+    latency: float
+    verdict: Verdict
+    shifts: Sequence[Shift]
+    recent: int
+
+
+def retrain(order: Order, *, console: Console) -> Outcome:
+    """Gather, train, compare and promote. TrainingError if another process is at it, or as the steps raise."""
+    registry = order.registry
+    with _alone(registry):
+        told = partial(registry.tell, since=datetime.now(UTC).isoformat(timespec="milliseconds"))
+        try:
+            outcome = _retrained(order, console, told)
+        except TympanError as error:
+            told("failed", reason=str(error))
+            raise
+        except BaseException:
+            told("interrupted")
+            raise
+        told(outcome.state, version=outcome.version, reasons=list(outcome.reasons))
+        return outcome
+
+
+def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Outcome:
+    registry = order.registry
+    champion = _champion(registry)
+    told("gathering")
+    base = learnt_from(order, champion)
+    after = bring_up_to_date(order, champion, console)
+    if manifest_of(after)["fingerprint"] == manifest_of(base)["fingerprint"]:
+        return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
+    change = difference(base, after)
+    new = {*change.added, *change.relabelled}
+    dataset = manifest_of(after)["fingerprint"]
+    if judged := _judged(registry, champion, dataset):
+        return _settled(order, champion, judged)
+    told("training", new=len(new))
+    version = _held(registry, dataset) or _made(order, champion, after, new, dataset, console)
+    told("measuring", new=len(new), version=version)
+    console.print(f"comparing {version} with {champion.version}")
+    trial = _tried(order, champion, Bundle.read(registry.folder(version)), base, after, new)
+    report = write(trial, registry.path / "reports")
+    reasons = trial.verdict.reasons
+    registry.record(
+        *("judge", version), champion=champion.version, dataset=dataset, passed=trial.verdict.passed, reasons=reasons
+    )
+    if not trial.verdict.passed or not order.promote:
+        return Outcome("kept", tuple(reasons), version, report)
+    return _promote(registry, version, champion, report)
+
+
+def _settled(order: Order, champion: Bundle, judged: Mapping[str, Any]) -> Outcome:
+    """What is left to do if these labels were trained on and judged before: only what a kill kept from being done."""
+    version = judged["version"]
+    been = any(event["event"] == "promote" and event["version"] == version for event in order.registry.history())
+    if judged["passed"] and order.promote and not been:
+        return _promote(order.registry, version, champion)
+    told = "was champion and went back" if been else "is held" if judged["passed"] else "did not pass"
+    return Outcome("unchanged", (f"{version}, made of these labels, {told}",))
+
+
+def learnt_from(order: Order, champion: Bundle) -> Path:
+    """The version of the dataset that the champion was trained on, made of `base` if there is none at all."""
+    learnt = champion.provenance.get("dataset") or champion.provenance["data"]
+    kept = versions(order.dataset)
+    for folder in kept:
+        if manifest_of(folder)["fingerprint"] == learnt:
+            return folder
+    if kept:
+        problem = f"has no version that {champion.version} was trained on"
+        raise TrainingError(str(order.dataset), problem, "Give the dataset that belongs to this registry: --dataset")
+    records = read(order.base, champion.taxonomy)
+    if fingerprint(records) != learnt:
+        problem = f"is not what {champion.version} was trained on"
+        raise TrainingError(str(order.base), problem, "Give those records, without new ones: --base")
+    add(order.dataset, records, taxonomy=champion.taxonomy, seed=champion.provenance["settings"]["seed"])
+    return versions(order.dataset)[-1]
+
+
+def bring_up_to_date(order: Order, champion: Bundle, console: Console) -> Path:
+    """The newest version of the dataset, after what the sources have was added to it."""
+    new = gather(order.sources, champion.taxonomy, tell=lambda line: console.print(line, markup=False))
+    known = [record for side in load(order.dataset).values() for record in side]
+    seed = champion.provenance["settings"]["seed"]
+    add(order.dataset, merge(known, new), taxonomy=champion.taxonomy, seed=seed)
+    return current(order.dataset)
+
+
+def _made(order: Order, champion: Bundle, after: Path, new: set[str], dataset: str, console: Console) -> str:
+    """Train a challenger and hold it; returns its version. The gates of the export may raise GateError."""
+    output = order.registry.path / ".retraining" / "challenger"
+    try:
+        challenger.make(
+            *(champion, load(after), new, output),
+            taxonomy=champion.taxonomy,
+            dataset=dataset,
+            encoder=order.encoder,
+            anew=order.anew,
+            console=console,
+        )
+    except GateError as error:
+        order.registry.record("refuse", "", champion=champion.version, dataset=dataset, reason=str(error))
+        raise
+    version = order.registry.add(output)
+    shutil.rmtree(output.parent, ignore_errors=True)
+    return version
+
+
+def _tried(order: Order, champion: Bundle, new_one: Bundle, base: Path, after: Path, new: set[str]) -> Trial:
+    """Compare the two on the test side as the champion's own training had it, and on new records of that side."""
+    before, then = (Tagger.load(bundle.path) for bundle in (champion, new_one))
+    frozen = load(base)["test"]
+    fresh = [record for record in load(after)["test"] if record.id in new]
+    certain = order.rules.confidence
+    on_frozen = compare(frozen, before, then, min_cases=order.rules.min_cases, confidence=certain)
+    figures = evaluate(then, frozen)
+    slower = latency.ratio(before, then, [record.prepared() for record in frozen])
+    return Trial(
+        champion=champion,
+        challenger=new_one,
+        new=len(new),
+        frozen=on_frozen,
+        fresh=compare(fresh, before, then, min_cases=1, confidence=certain) if fresh else None,
+        figures=figures,
+        latency=slower,
+        verdict=judge(on_frozen, figures, slower, order.rules),
+        shifts=shifts(order.recent, before, then) if order.recent else (),
+        recent=len(order.recent),
+    )
+
+
+def _promote(registry: Registry, version: str, champion: Bundle, report: Path | None = None) -> Outcome:
+    if registry.champion() != version:
+        registry.promote(version, who=WHO, why=f"no worse than {champion.version} by the rules of release")
+    return Outcome("promoted", (), version, report)
+
+
+def _champion(registry: Registry) -> Bundle:
+    version = registry.champion()
+    if version is None:
+        raise TrainingError(str(registry.path), "has no champion", "Add one: tympan models add BUNDLE --promote")
+    return Bundle.read(registry.folder(version))
+
+
+def _held(registry: Registry, dataset: str) -> str | None:
+    """A version that was made of a dataset, if one is held."""
+    for version in registry.versions():
+        try:
+            if Bundle.described(registry.folder(version)).provenance.get("dataset") == dataset:
+                return version
+        except BundleError:  # made by another version of Tympan
+            continue
+    return None
+
+
+def _judged(registry: Registry, champion: Bundle, dataset: str) -> Mapping[str, Any] | None:
+    """The event of an earlier comparison of the same two."""
+    for event in reversed(registry.history()):
+        if event["event"] == "judge" and (event["champion"], event["dataset"]) == (champion.version, dataset):
+            found: Mapping[str, Any] = event
+            return found
+    return None
+
+
+@contextmanager
+def _alone(registry: Registry) -> Iterator[None]:
+    registry.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(registry.path / ".retraining.lock", timeout=0):
+            yield
+    except Timeout:
+        raise TrainingError(str(registry.path), "is being retrained by another process", "Wait for it") from None

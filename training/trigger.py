@@ -1,0 +1,56 @@
+"""When it is time to retrain: there are enough new labels, or somebody asked for it in Label Studio."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labels.dataset import load
+from labels.merge import merge
+from labels.task import EVENTS
+from labels.versions import versions
+from model.bundle import Bundle
+from training.gather import gather
+
+if TYPE_CHECKING:
+    from training.retrain import Order
+
+_ASKED = "START_TRAINING"
+
+
+def due(order: Order, *, enough: int, state: Path | None) -> str:
+    """Why to retrain now; empty if there is no reason.
+
+    `enough` is how many records must be new or labelled otherwise since the newest version of the dataset. `state` is
+    the service's folder, with the events that Label Studio told it. Raises as `training.gather.gather`.
+    """
+    registry = order.registry
+    if not versions(order.dataset):
+        return "the first time"
+    asked, since = _last_asked(state) if state else None, registry.retraining().get("since")
+    if asked and (not since or asked > datetime.fromisoformat(since)):
+        return "asked for in Label Studio"
+    taxonomy = Bundle.described(registry.folder(registry.champion() or "")).taxonomy
+    known = [record for side in load(order.dataset).values() for record in side]
+    before = {record.id: record for record in known}
+    new = [record for record in merge(known, gather(order.sources, taxonomy)) if before.get(record.id) != record]
+    return f"{len(new):,} new labels" if len(new) >= enough else ""
+
+
+def _last_asked(state: Path) -> datetime | None:
+    """When training was last asked for; None if never."""
+    try:
+        lines = (state / EVENTS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:  # cut short by a kill
+            continue
+        if event.get("action") == _ASKED:
+            found.append(datetime.fromisoformat(event["time"]))
+    return max(found, default=None)
