@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request
@@ -62,10 +62,29 @@ class ChangeAnswer(Told):
     since: datetime
 
 
+class RetrainingAnswer(Told):
+    """How far retraining is, or how the last one ended."""
+
+    state: Literal[
+        "none", "gathering", "training", "measuring", "promoted", "kept", "unchanged", "failed", "interrupted"
+    ] = Field(description="`none` if there never was one; `kept` if the new model is held and the champion stays.")
+    at: datetime | None = Field(description="When that was written down. A process that was killed writes no more.")
+    since: datetime | None = Field(description="When it began.")
+    new: int | None = Field(description="Labels that the champion has not learnt from, once they are counted.")
+    version: str | None = Field(description="The new model, once there is one.", examples=["listening-3f1c0a9b7d2e"])
+    reasons: list[str] = Field(description="Why the new model was not promoted, or what failed.")
+
+
 class ModelsRoute(KeyRoute):
     """A route that tells which models there are."""
 
     scope = Scope.TAG
+
+
+class AdminRoute(KeyRoute):
+    """A route that tells what is for those who run the service."""
+
+    scope = Scope.ADMIN
 
 
 class ChangeRoute(KeyRoute, JsonRoute):
@@ -84,6 +103,7 @@ def _succession(request: Request) -> Succession:
 Succeeding = Annotated[Succession, Depends(_succession)]
 
 reading = APIRouter(prefix="/v1", route_class=ModelsRoute, tags=["model"])
+overseeing = APIRouter(prefix="/v1", route_class=AdminRoute, tags=["model"])
 changing = APIRouter(prefix="/v1", route_class=ChangeRoute, tags=["model"])
 
 
@@ -97,6 +117,20 @@ async def held(succession: Succeeding) -> ModelsAnswer:
         champion=champion,
         failure=succession.failure,
         models=entries,
+    )
+
+
+@overseeing.get("/retraining", summary="How far retraining is", responses=problems.documented(401, 403, 409, 429))
+async def retraining(succession: Succeeding) -> RetrainingAnswer:
+    """What `tympan retrain` of the same registry is doing, or how it ended. 409 if the service has no registry."""
+    told = await to_thread.run_sync(succession.registry.retraining)
+    return RetrainingAnswer(
+        state=told.get("state", "none"),
+        at=told.get("at"),
+        since=told.get("since"),
+        new=told.get("new"),
+        version=told.get("version") or None,
+        reasons=told.get("reasons") or list(filter(None, [told.get("reason")])),
     )
 
 

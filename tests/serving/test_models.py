@@ -370,3 +370,21 @@ def test_a_request_finishes_on_the_model_that_it_began_with(fresh: Held) -> None
         tagger.allow(1_000)
         server.should_exit = True
         thread.join(timeout=30)
+
+
+def test_how_far_retraining_is_can_be_asked(caller: httpx.Client, held: Held) -> None:
+    none = caller.get("/v1/retraining").json()
+    assert (none["state"], none["at"], none["reasons"]) == ("none", None, [])
+    held.registry.tell("training", since="2026-05-01T09:00:00.000+00:00", new=212)
+    told = caller.get("/v1/retraining").json()
+    assert (told["state"], told["since"], told["new"], told["version"]) == (
+        "training",
+        "2026-05-01T09:00:00Z",
+        212,
+        None,
+    )
+    held.registry.tell("kept", since="2026-05-01T09:00:00.000+00:00", version=held.second, reasons=["F1, …"])
+    told = caller.get("/v1/retraining").json()
+    assert (told["state"], told["version"], told["reasons"]) == ("kept", held.second, ["F1, …"])
+    held.registry.tell("failed", reason="labels: cannot be read")
+    assert caller.get("/v1/retraining").json()["reasons"] == ["labels: cannot be read"]

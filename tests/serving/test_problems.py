@@ -116,6 +116,7 @@ def test_every_route_documents_its_problems(client: httpx.Client) -> None:
         "get /v1/taxonomy": {"401", "403", "429", "500"},
         "get /v1/model": {"401", "403", "429", "500"},
         "get /v1/models": {"401", "403", "409", "429", "500"},
+        "get /v1/retraining": {"401", "403", "409", "429", "500"},
         "post /v1/models/{version}/activate": {"401", "403", "408", "409", "413", "415", "422", "429", "500"},
         "post /v1/models/rollback": {"401", "403", "408", "409", "413", "415", "422", "429", "500"},
         "post /predict": {"401", "403", "408", "413", "415", "422", "429", "500", "503", "504"},
