@@ -111,10 +111,10 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
     told("gathering")
     base = learnt_from(order, champion)
     after = bring_up_to_date(order, champion, console)
-    if manifest_of(after)["fingerprint"] == manifest_of(base)["fingerprint"]:
-        return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
     change = difference(base, after)
     new = {*change.added, *change.relabelled}
+    if not new:
+        return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
     dataset = manifest_of(after)["fingerprint"]
     if judged := _judged(registry, champion, dataset):
         return _settled(order, champion, judged)

@@ -34,9 +34,10 @@ def due(order: Order, *, enough: int, state: Path | None) -> str:
         return "asked for in Label Studio"
     taxonomy = Bundle.described(registry.folder(registry.champion() or "")).taxonomy
     known = [record for side in load(order.dataset).values() for record in side]
-    before = {record.id: record for record in known}
-    new = [record for record in merge(known, gather(order.sources, taxonomy)) if before.get(record.id) != record]
-    return f"{len(new):,} new labels" if len(new) >= enough else ""
+    before = {record.id: (record.tags, record.unsure) for record in known}
+    after = merge(known, gather(order.sources, taxonomy))
+    new = [record for record in after if before.get(record.id) != (record.tags, record.unsure)]
+    return f"labels that are new: {len(new):,}" if len(new) >= enough else ""
 
 
 def _last_asked(state: Path) -> datetime | None:
