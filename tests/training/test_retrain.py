@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -163,21 +162,18 @@ def test_a_registry_without_a_champion_says_how_to_get_one(order: Order, tmp_pat
         retrain(replace(order, registry=Registry(tmp_path / "empty")))
 
 
-@pytest.mark.parametrize("stage", ["gathering", "training", "measuring"])
-def test_killed_and_run_again_it_ends_as_if_nothing_had_happened(order: Order, stage: str) -> None:
+def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(order: Order) -> None:
     asked = with_labels(order, leaving(60, number=74))
     rules = order.base.with_name("rules.toml")
     rules.write_text("max_ece = 0.2\nmax_latency = 3.0\n", encoding="utf-8")
     command = [sys.executable, "-m", "tympan", "retrain", "--registry", order.registry.path, "--dataset", order.dataset]
     command += ["--base", order.base, "--rules", rules, "--encoder", order.encoder, "--new", asked.sources.files[0]]
-    killed = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
-    while order.registry.retraining().get("state") != stage and killed.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert order.registry.champion() in order.registry.versions()
-    done = subprocess.run(list(map(str, command)), capture_output=True, encoding="utf-8", check=False)
+    command = list(map(str, command))
+    for stage in ("gathering", "training", "measuring"):
+        order.registry.tell("interrupted")
+        kill_at(stage, subprocess.Popen(command, stderr=subprocess.DEVNULL), order.registry)
+        assert order.registry.champion() in order.registry.versions()
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert len(versions(order.dataset)) == 2
     records = [record for side in load(order.dataset).values() for record in side]
@@ -187,4 +183,13 @@ def test_killed_and_run_again_it_ends_as_if_nothing_had_happened(order: Order, s
     assert newest.provenance["dataset"] == manifest_of(versions(order.dataset)[-1])["fingerprint"]
     assert [event["event"] for event in order.registry.history()] == ["add", "promote", "add", "judge", "promote"]
     assert not (order.registry.path / ".retraining").exists()
-    assert json.loads((order.registry.path / "retraining.json").read_bytes())["state"] == "promoted"
+    assert order.registry.retraining()["state"] == "promoted"
+
+
+def kill_at(stage: str, process: subprocess.Popen[bytes], registry: Registry) -> None:
+    until = time.monotonic() + 60
+    while registry.retraining()["state"] != stage:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
