@@ -20,7 +20,6 @@ from typing import Any
 from model.bundle import Bundle, written_whole
 from model.errors import RegistryError
 
-
 _RETRAINING = "retraining.json"
 
 

@@ -10,6 +10,7 @@ an 8-bit model, which scales activations by call, then answers the same whatever
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -161,6 +162,15 @@ class Tagger:
                 windows.append(Window(position, [*self._start, *part, *self._end]))
         return windows
 
+    def vocabulary_of(self, prepared: Sequence[str]) -> tuple[int, int]:
+        """How many tokens of prepared texts the vocabulary has, and how many are unknown to it."""
+        encodings, token = (
+            self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False),
+            _unknown(self._tokenizer),
+        )
+        unknown = sum(one == token for encoding in encodings for one in encoding.ids)
+        return sum(len(encoding.ids) for encoding in encodings) - unknown, unknown
+
     def outputs(self, windows: Sequence[Window]) -> Floats:
         """Windows, at least one → logits (windows, labels)."""
         longest_first = sorted(range(len(windows)), key=lambda position: -len(windows[position].ids))
@@ -248,6 +258,14 @@ def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     bare: list[int] = tokenizer.encode("a", add_special_tokens=False).ids
     before = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)
     return framed[:before], framed[before + len(bare) :]
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    """The id of the token that stands for what the vocabulary does not have; None if there is no such token."""
+    model = json.loads(tokenizer.to_str())["model"]
+    if model.get("unk_id") is not None:
+        return int(model["unk_id"])
+    return tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else None
 
 
 def as_dicts(tags: Tags) -> dict[str, list[dict[str, Any]]]:

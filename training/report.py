@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.comparison import EVERY, Comparison, Difference
+from training.drift import LARGE, Drift
 from training.impact import Shift
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def _data(trial: Trial) -> dict[str, Any]:
         "frozen": trial.frozen.to_dict(),
         "fresh": trial.fresh.to_dict() if trial.fresh else None,
         "recent": trial.recent,
+        "drifts": [drift.to_dict() for drift in trial.drifts],
         "shifts": [shift.to_dict() for shift in trial.shifts],
     }
 
@@ -58,6 +60,7 @@ def _page(trial: Trial) -> Iterator[str]:
         yield f"## On {trial.fresh.records:,} new texts that neither has learnt from\n"
         yield from _comparison(trial.fresh)
     yield from _impact(trial.shifts, trial.recent)
+    yield from _drift(trial.drifts)
 
 
 def _comparison(found: Comparison) -> Iterator[str]:
@@ -105,4 +108,21 @@ def _impact(found: Sequence[Shift], recent: int) -> Iterator[str]:
     for shift in found[:_ROWS]:
         counts = f"{shift.before:,} | {shift.after:,} | {shift.gained:,} | {shift.lost:,}"
         yield f"| {shift.label} | {counts} | {', '.join(shift.examples)} |"
+    yield ""
+
+
+def _drift(found: Sequence[Drift]) -> Iterator[str]:
+    if not found:
+        return
+    yield "## How recent mentions differ from the test texts, as the champion sees them\n"
+    yield (
+        f"Distances of Jensen and Shannon, from 0 to 1. Large is over {LARGE:g} and over what chance explains: of such "
+        "mentions labels are worth most.\n"
+    )
+    yield "| what | distance | by chance | | most of all | tests | now |"
+    yield "| --- | ---: | ---: | --- | --- | ---: | ---: |"
+    for one in found:
+        mark = "large" if one.large else ""
+        shares = f"{one.most} | {100 * one.before:.1f} % | {100 * one.now:.1f} %"
+        yield f"| {one.what} | {one.distance:.2f} | {one.chance:.2f} | {mark} | {shares} |"
     yield ""

@@ -28,6 +28,7 @@ from model.registry import Registry
 from model.tagger import Tagger
 from training import challenger, latency
 from training.comparison import Comparison, compare
+from training.drift import Drift, drifted
 from training.encoder import PACKAGE
 from training.errors import GateError, TrainingError
 from training.evaluate import evaluate
@@ -85,6 +86,8 @@ class Trial:
     latency: float
     verdict: Verdict
     shifts: Sequence[Shift]
+    drifts: Sequence[Drift]
+    """Of recent mentions, as the champion sees them, from its test texts."""
     recent: int
 
 
@@ -209,6 +212,7 @@ def _tried(order: Order, champion: Bundle, new_one: Bundle, base: Path, after: P
         latency=slower,
         verdict=judge(on_frozen, figures, slower, order.rules),
         shifts=shifts(order.recent, before, then) if order.recent else (),
+        drifts=drifted(before, frozen, order.recent),
         recent=len(order.recent),
     )
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from training.retrain import Order, Outcome
 
 app = typer.Typer()
+_SAMPLE = 2_000
+"""Recent mentions that are looked at."""
 _CORPORA = Path(__file__).parents[1] / "labels" / "corpora"
 
 
@@ -103,9 +105,10 @@ def _stay(order: Order, console: Console, *, enough: int, seconds: float, state:
 
     while True:
         try:
+            order = replace(order, recent=_recent(state))
             if reason := due(order, enough=enough, state=Path(state) if state and "://" not in state else None):
                 console.print(f"retraining: {reason}", markup=False)
-                _tell(run(replace(order, recent=_recent(state)), console=console))
+                _tell(run(order, console=console))
         except TympanError as error:
             console.print(f"tympan: {error}", markup=False, style="red")
         time.sleep(seconds)
@@ -126,9 +129,6 @@ def _recent(feedback: str | None) -> list[Record]:
         ]
     finally:
         store.close()
-
-
-_SAMPLE = 2_000
 
 
 def _tell(outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""When it is time to retrain: there are enough new labels, or somebody asked for it in Label Studio."""
+"""When it is time to retrain: with enough new labels, after a drift, or when somebody asks for it in Label Studio."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from labels.merge import merge
 from labels.task import EVENTS
 from labels.versions import versions
 from model.bundle import Bundle
+from model.registry import resolve
+from model.tagger import Tagger
+from training.drift import drifted
 from training.gather import gather
 
 if TYPE_CHECKING:
@@ -23,8 +26,9 @@ _ASKED = "START_TRAINING"
 def due(order: Order, *, enough: int, state: Path | None) -> str:
     """Why to retrain now; empty if there is no reason.
 
-    `enough` is how many records must be new or labelled otherwise since the newest version of the dataset. `state` is
-    the service's folder, with the events that Label Studio told it. Raises as `training.gather.gather`.
+    `enough` is how many records must be new or labelled otherwise since the newest version of the dataset; one is if
+    recent mentions have drifted. `state` is the service's folder, with the events that Label Studio told it. Raises as
+    `training.gather.gather`.
     """
     registry = order.registry
     if not versions(order.dataset):
@@ -37,7 +41,19 @@ def due(order: Order, *, enough: int, state: Path | None) -> str:
     before = {record.id: (record.tags, record.unsure) for record in known}
     after = merge(known, gather(order.sources, taxonomy))
     new = [record for record in after if before.get(record.id) != (record.tags, record.unsure)]
-    return f"labels that are new: {len(new):,}" if len(new) >= enough else ""
+    if len(new) >= enough:
+        return f"labels that are new: {len(new):,}"
+    return _drifted(order, len(new)) if new else ""
+
+
+def _drifted(order: Order, new: int) -> str:
+    """With few new labels: whether mentions have become so different that even these are worth it."""
+    if not order.recent:
+        return ""
+    champion = Tagger.load(resolve(order.registry.path))
+    found = drifted(champion, load(order.dataset)["test"], order.recent)
+    large = [drift.what for drift in found if drift.large]
+    return f"recent mentions differ in {', '.join(large)}; labels that are new: {new:,}" if large else ""
 
 
 def _last_asked(state: Path) -> datetime | None:

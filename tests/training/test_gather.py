@@ -88,3 +88,11 @@ def test_it_is_due_when_somebody_asks_in_label_studio_after_the_last_time(order:
     assert due(order, enough=99, state=tmp_path) == "asked for in Label Studio"
     order.registry.tell("unchanged", since=(now + timedelta(seconds=1)).isoformat())
     assert due(order, enough=99, state=tmp_path) == ""
+
+
+def test_with_few_new_labels_it_is_due_if_mentions_have_drifted(order: Order) -> None:
+    add(order.dataset, [record(f"old-{number}", f"texte {number}", "churn") for number in range(30)], taxonomy=TAGS)
+    alike = [record(f"r-{number}", f"texte {number} encore", "churn") for number in range(120)]
+    other = [replace(one, lang="de", text=f"panne {one.id}") for one in alike]
+    assert due(replace(order, recent=alike), enough=99, state=None) == ""
+    assert due(replace(order, recent=other), enough=99, state=None).startswith("recent mentions differ in ")
