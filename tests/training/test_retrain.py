@@ -188,8 +188,10 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(order: Order)
 
 def kill_at(stage: str, process: subprocess.Popen[bytes], registry: Registry) -> None:
     until = time.monotonic() + 200
-    while registry.retraining()["state"] != stage:
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        while registry.retraining()["state"] != stage:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
