@@ -3,6 +3,7 @@
 # VENV, DATA and PORT say where; the first start makes a user and an access token, and keeps both in DATA/login.
 set -eu
 VENV=${VENV:-.venv/studio} DATA=${DATA:-runs/label-studio} PORT=${PORT:-8080}
+[ -x "$VENV/bin/label-studio" ] || { echo "no Label Studio in $VENV: run make label-studio" >&2; exit 1; }
 "$VENV/bin/python3" -c "import socket; socket.create_server(('127.0.0.1', $PORT))" 2>/dev/null ||
     { echo "port $PORT is taken, and Label Studio would take another: make label-studio STUDIO_PORT=8081" >&2; exit 1; }
 umask 077  # login holds a password
