@@ -65,21 +65,11 @@ def make(
     )
     if not anew and start.is_dir() and len(new) <= FRESH * every:
         console.print(f"fine-tuning {champion.version} on {len(new):,} new records")
-        plan = replace(plan, start=start, settings=fine_tuning(settings))
+        plan = replace(plan, start=start)
         sides = {**sides, "train": replayed(sides["train"], new, seed=settings.seed)}
     else:
         console.print(f"training anew on {every:,} records, {len(new):,} of them new")
     return train(sides, output, plan, console=console)
-
-
-def fine_tuning(settings: Settings) -> Settings:
-    """Small steps and few, from where a training with `settings` ended."""
-    return replace(
-        settings,
-        epochs=3,
-        learning_rate=settings.learning_rate / 4,
-        head_rate=settings.head_rate / 10,
-    )
 
 
 def replayed(records: Sequence[Record], new: Collection[str], *, seed: int) -> list[Record]:

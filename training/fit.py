@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,10 @@ class Settings:
     patience: int = 3
     averaging: float = 0.5
     seed: int = 0
+
+    def fine_tuning(self) -> Settings:
+        """Small steps and few, for a network that was trained with these settings and is to learn a little more."""
+        return replace(self, epochs=3, learning_rate=self.learning_rate / 4, head_rate=self.head_rate / 10)
 
 
 def fit(

@@ -45,10 +45,10 @@ class Plan:
     """What to train and how.
 
     `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. With `start`, an earlier
-    bundle's weights, training goes on from there instead. With `keep_weights` the new bundle keeps its own. `dataset`
-    is the fingerprint of the dataset that the sides were taken from, if they are not all of it. `threshold_shift` is
-    that of `training.calibrate`. 8 bits are compared with 32 on at least `parity_records`, spread over the sides (None:
-    on all, as for a model that ships).
+    bundle's weights, training goes on from there instead, by `settings.fine_tuning()`. With `keep_weights` the new
+    bundle keeps its own. `dataset` is the fingerprint of the dataset that the sides were taken from, if they are not
+    all of it. `threshold_shift` is that of `training.calibrate`. 8 bits are compared with 32 on at least
+    `parity_records`, spread over the sides (None: on all, as for a model that ships).
     """
 
     taxonomy: Taxonomy
@@ -98,7 +98,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         network,
         examples["train"],
         examples["validation"],
-        settings=plan.settings,
+        settings=plan.settings.fine_tuning() if earlier else plan.settings,
         folder=work / "fit",
         run=run,
         console=console,

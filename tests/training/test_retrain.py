@@ -195,3 +195,14 @@ def kill_at(stage: str, process: subprocess.Popen[bytes], registry: Registry) ->
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def test_every_round_learns_at_the_same_rate_and_a_model_made_anew_at_the_first_ones(order: Order) -> None:
+    settings = [Bundle.read(order.registry.folder(str(order.registry.champion()))).provenance["settings"]]
+    for number, asked in enumerate((order, order, replace(order, anew=True))):
+        order = with_labels(replace(asked, sources=order.sources), leaving(30, number=80 + number), f"{number}.jsonl")
+        version = retrain(replace(order, rules=replace(LENIENT, max_ece=1.0, min_cases=1_000))).version
+        provenance = Bundle.read(order.registry.folder(version)).provenance
+        assert bool(provenance["start"]) == (number < 2)
+        settings.append(provenance["settings"])
+    assert all(found == settings[0] for found in settings)
