@@ -85,7 +85,8 @@ def gather(path: Path, taxonomy: Taxonomy) -> tuple[list[Record], set[str]]:
         return records, {fingerprint(records)}
     folders = [*versions(path), current(path)]
     records = [_present(record, taxonomy) for side in load(path).values() for record in side]
-    return records, {manifest_of(folder)["fingerprint"] for folder in folders}
+    manifests = [manifest_of(folder) for folder in folders]
+    return records, {mark for found in manifests for mark in (found["fingerprint"], *found.get("former", ()))}
 
 
 def _present(record: Record, taxonomy: Taxonomy) -> Record:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from labels import feedback_cli, queue_cli, studio_cli, upkeep_cli
+from labels import feedback_cli, import_cli, queue_cli, studio_cli, upkeep_cli
 from model.taxonomy import DEFAULT, Taxonomy
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app.add_typer(studio_cli.app)
 app.add_typer(queue_cli.app)
 app.add_typer(upkeep_cli.app)
 app.add_typer(feedback_cli.app)
+app.add_typer(import_cli.app)
 
 TaxonomyOption = Annotated[Path, typer.Option(help="The tag set, a TOML file.", show_default="the one that ships")]
 

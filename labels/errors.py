@@ -35,3 +35,7 @@ class CorrectionError(LabelError):
 
 class FeedbackStoreError(LabelError):
     """The database of corrections, which cannot be reached or used."""
+
+
+class ErasureError(LabelError):
+    """A mention that cannot be erased, or not as it was asked for."""

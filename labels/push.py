@@ -1,4 +1,4 @@
-"""Mentions into a project of Label Studio, with the model's suggestions: each once, however often it is run."""
+"""Mentions into a project of Label Studio, with the suggestions of a model if there is one: each once."""
 
 from __future__ import annotations
 
@@ -48,15 +48,16 @@ def push(
     studio: Studio,
     project: Project,
     rows: Iterable[Given],
-    tagger: Tagger,
+    tagger: Tagger | None,
     *,
     watchlist: Watchlist | None = None,
     each: Callable[[int], None] = lambda _: None,
 ) -> Sent:
     """Send the mentions of `rows` that are not in the project yet, each as a task with a suggestion and a score.
 
-    A mention that is there without a suggestion, as after a crash, gets one. `each` is called with the number of rows
-    done. StudioError if the server fails: what was sent stays, and the next run goes on from there.
+    A mention that is there without a suggestion, as after a crash, gets one; without a tagger none does. `each` is
+    called with the number of rows done. StudioError if the server fails: what was sent stays, and the next run goes on
+    from there.
     """
     sent, done = Sent(), 0
     there = {str(state.data.get(KEY)): state for state in studio.states(project)}
@@ -67,7 +68,8 @@ def push(
         bare = {name: data for name, data in wanted.items() if name in there and not there[name].predictions}
         _add(studio, project, list(fresh.values()), tagger, sent)
         there |= {name: State(0, data, "", 1) for name, data in fresh.items()}
-        _complete(studio, project, {there[name].id: data for name, data in bare.items()}, tagger, sent)
+        if tagger:
+            _complete(studio, project, {there[name].id: data for name, data in bare.items()}, tagger, sent)
         done += len(block)
         each(done)
     return sent
@@ -98,9 +100,13 @@ def _data(row: Given, watchlist: Watchlist) -> dict[str, Any]:
     return to_data(row.mention, watchlist=watchlist, source=row.source)
 
 
-def _add(studio: Studio, project: Project, tasks: Sequence[dict[str, Any]], tagger: Tagger, sent: Sent) -> None:
-    """Make tasks of these data, each with the model's suggestion."""
+def _add(studio: Studio, project: Project, tasks: Sequence[dict[str, Any]], tagger: Tagger | None, sent: Sent) -> None:
+    """Make tasks of these data, each with the model's suggestion if there is a model."""
     if not tasks:
+        return
+    if not tagger:
+        studio.add(project, [{"data": data} for data in tasks])
+        sent.new += len(tasks)
         return
     suggested = zip(tasks, suggest(tasks, tagger), strict=True)
     kept = studio.add(project, [{"data": data, "predictions": [found]} for data, found in suggested])

@@ -172,6 +172,10 @@ class Studio:
         """Replace a task's data."""
         self._ask("PATCH", f"/api/tasks/{task}", json={"data": data})
 
+    def remove(self, task: int) -> None:
+        """Delete a task, with its annotations and predictions."""
+        self._ask("DELETE", f"/api/tasks/{task}")
+
     def people(self) -> dict[int, str]:
         """User's number → name, which is the e-mail address."""
         return {entry["id"]: entry["email"] or entry["username"] for entry in self._ask("GET", "/api/users")}

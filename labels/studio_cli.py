@@ -80,6 +80,9 @@ def push(
     source: Annotated[
         str | None, typer.Option(help="What labellers see as the source.", show_default="its column, or the file")
     ] = None,
+    suggestions: Annotated[
+        bool, typer.Option(help="Without: mentions alone, as long as there is no model of your tags.")
+    ] = True,
     url: UrlOption = None,
 ) -> None:
     """Send mentions to be labelled, with the model's suggestions. Safe to run again: each mention is there once.
@@ -98,13 +101,15 @@ def push(
 
     total, rows = _rows(file, text_column, target, source)
     organisations = Watchlist.load(watchlist) if watchlist else None
+    tagger = Tagger.load(bundle) if suggestions else None
     with Studio(url=url) as studio:
-        found = _fitting(studio, project, (tagger := Tagger.load(bundle)).taxonomy, shows)
+        found = _fitting(studio, project, tagger.taxonomy, shows) if tagger else studio.project(project)
         with progress() as bar:
             task = bar.add_task("Sending", total=total)
             each = partial(bar.update, task)
             sent = send(studio, found, rows, tagger, watchlist=organisations, each=lambda done: each(completed=done))
-        studio.configure(found, model_version=tagger.bundle.version)
+        if tagger:
+            studio.configure(found, model_version=tagger.bundle.version)
     typer.echo(f"{sent.new:,} sent, {sent.present:,} already there, {sent.refused:,} refused")
     for reason, count in sent.reasons.most_common():
         typer.echo(f"{count:,} refused: {reason}", err=True)

@@ -89,7 +89,15 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     app.state.ready = False
     for router in (tagging, reading, watching, watch.scraped, label_studio.calls, label_studio.probes):
         app.include_router(router)
-    for router in (models.reading, models.changing, tei.calls, kserve.calls, kserve.reading, kserve.probes):
+    for router in (
+        models.reading,
+        models.overseeing,
+        models.changing,
+        tei.calls,
+        kserve.calls,
+        kserve.reading,
+        kserve.probes,
+    ):
         app.include_router(router)
     for router in (jobs.making, jobs.reading, feedback.calls):
         app.include_router(router)

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from serving.erase_cli import app as erase_verb
 from serving.keys_cli import app as keys_verbs
 from serving.tag_cli import BundleOption
 from serving.tag_cli import app as tag_verbs
 
 app = typer.Typer()
 app.add_typer(tag_verbs)
+app.add_typer(erase_verb)
 app.add_typer(keys_verbs, name="keys")
 
 

@@ -125,10 +125,13 @@ def evaluate(
 
 def _sides(data: Path, taxonomy: Taxonomy, seed: int) -> Mapping[str, list[Record]]:
     """The sides of a dataset as they were saved, or of records by the seeded split."""
-    from labels.dataset import is_dataset, load, split
+    from labels.dataset import current, is_dataset, load, manifest_of, split
     from labels.record import read
+    from training.errors import TrainingError
 
     if is_dataset(data):
+        if (given := manifest_of(current(data))["taxonomy"]) != taxonomy.id:
+            raise TrainingError(str(data), f"is labelled with {given}, not {taxonomy.id}", "Give its tag set, or model")
         return load(data)
     return split(read(data, taxonomy), seed=seed)
 

@@ -82,7 +82,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor, last_epoch=state.epoch * steps - 1)
     with _progress(console) as progress:
         task = progress.add_task("training", total=steps * settings.epochs, completed=state.epoch * steps, figures="")
-        while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
+        while state.epoch < settings.epochs and not _exhausted(state, settings):
             losses = []
             for loss in _epoch(network, train, optimiser, schedule, settings, state.epoch):
                 average.update()
@@ -100,6 +100,11 @@ def fit(
     network.load_state_dict(best, strict=False)
     network.eval()
     return state
+
+
+def _exhausted(state: State, settings: Settings) -> bool:
+    """Whether it gets no better; counted from the first tag that it gets right, which few texts make come late."""
+    return state.best_score > 0 and state.epoch - state.best_epoch >= settings.patience
 
 
 def seed(value: int) -> None:

@@ -151,7 +151,8 @@ def learnt_from(order: Order, champion: Bundle) -> Path:
     learnt = champion.provenance.get("dataset") or champion.provenance["data"]
     kept = versions(order.dataset)
     for folder in kept:
-        if manifest_of(folder)["fingerprint"] == learnt:
+        manifest = manifest_of(folder)
+        if learnt in (manifest["fingerprint"], *manifest.get("former", ())):  # those before something was erased
             return folder
     if kept:
         problem = f"has no version that {champion.version} was trained on"

@@ -73,6 +73,20 @@ def test_mentions_come_with_the_models_suggestion_and_are_there_once(
     assert 0 <= suggestion["score"] <= 1
 
 
+def test_mentions_can_be_sent_before_there_is_a_model_and_get_its_suggestions_later(
+    tympan: Tympan, server: Server, first: Labeller, project: str, mentions: Path
+) -> None:
+    alone = tympan("push", project, mentions, "--no-suggestions")
+    again = tympan("push", project, mentions, "--no-suggestions")
+    assert "6 sent, 0 already there, 0 refused" in alone.output
+    assert "0 sent, 6 already there, 0 refused" in again.output
+    tasks = first.tasks(numbered(server, project))
+    assert first.predictions(tasks["je résilie"]) == []
+    assert "0 sent, 6 already there, 0 refused" in tympan("push", project, mentions).output
+    (suggestion,) = first.predictions(tasks["je résilie"])
+    assert suggestion["result"] == answer(intent=("churn",), topic=())
+
+
 def test_rows_that_cannot_be_labelled_are_counted_with_their_reason_and_lose_no_other(
     tympan: Tympan, project: str, tmp_path: Path
 ) -> None:
