@@ -116,8 +116,8 @@ def current(folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         return folder / VERSIONS / (folder / LATEST).read_text(encoding="utf-8").strip()
-    except OSError:
-        return folder
+    except OSError:  # no versions are kept, or the first was written and not yet named
+        return max((path for path in (folder / VERSIONS).glob("[!.]*")), default=folder)
 
 
 def is_dataset(folder: str | Path) -> bool:

@@ -17,16 +17,16 @@ def merge(known: Sequence[Record], new: Iterable[Record]) -> list[Record]:
     which says on what side of a dataset it stands. A new one whose id is another's gets the id of `labels.task.key`.
     """
     found = {record.prepared(): record for record in known}
-    ids = {record.id for record in known}
+    text_of = {record.id: text for text, record in found.items()}
     for record in new:
         text = record.prepared()
+        if text not in found and record.id in text_of:  # another mention under that id, unless its key is known as well
+            record = replace(record, id=key(Mention(record.id, record.text, target=record.target)))
+            text = text_of.get(record.id, text)
         if text in found:
             found[text] = _corrected(found[text], record)
-            continue
-        if record.id in ids:
-            record = replace(record, id=key(Mention(record.id, record.text, target=record.target)))
-        ids.add(record.id)
-        found[text] = record
+        else:
+            found[text], text_of[record.id] = record, text
     return list(found.values())
 
 
@@ -36,9 +36,14 @@ def _corrected(old: Record, new: Record) -> Record:
     for group, paths in new.tags.items():
         left_open = set(new.unsure.get(group, ()))
         if group in old.tags:
-            paths = (*paths, *(path for path in old.tags[group] if path in left_open and path not in paths))
+            paths = _deepest((*paths, *sorted(old.closed(group) & left_open - set(paths))))
             left_open &= set(old.unsure.get(group, ()))
-        tags[group] = tuple(paths)
+        tags[group] = paths
         unsure[group] = tuple(path for path in new.unsure.get(group, ()) if path in left_open)
     people = tuple(dict.fromkeys((*old.annotators, *new.annotators)))
     return replace(old, tags=tags, unsure={group: paths for group, paths in unsure.items() if paths}, annotators=people)
+
+
+def _deepest(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Without those that follow from another."""
+    return tuple(path for path in paths if not any(other.startswith(f"{path}/") for other in paths))

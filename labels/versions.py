@@ -33,21 +33,29 @@ class Difference:
     languages: Mapping[str, tuple[int, int]]
 
 
-def add(folder: Path, records: Sequence[Record], *, taxonomy: Taxonomy, seed: int = 0) -> dict[str, Any] | None:
+def add(
+    folder: Path,
+    records: Sequence[Record],
+    *,
+    taxonomy: Taxonomy,
+    seed: int = 0,
+    sides: Mapping[str, Sequence[Record]] | None = None,
+) -> dict[str, Any] | None:
     """Write `records` as the next version and return its manifest; None if they are those of the latest.
 
     A record that was ever on the test side of a version stays there, with what is nearly the same text; others stay
-    where they were. DatasetError if there are no records, or `folder` holds something else.
+    where they were. `sides` are those of the first version, if it was split before. DatasetError if there are no
+    records, or `folder` holds something else.
     """
     if not records:
         raise DatasetError(str(folder), "would have no record", "Label some mentions first")
-    latest = manifest_of(current(folder)) if (folder / LATEST).exists() else None
+    latest = manifest_of(current(folder)) if versions(folder) else None
     if latest and latest["fingerprint"] == fingerprint(records) and latest["taxonomy"] == taxonomy.id:
         return None
     before = load(folder) if latest else {}
     fixed = {record.id: side for side, found in before.items() for record in found}
     fixed |= dict.fromkeys(latest["held_out"] if latest else (), "test")
-    sides = split(records, seed=seed, fixed=fixed)
+    sides = split(records, seed=seed, fixed=fixed) if latest or sides is None else sides
     held_out = {record.id for record in sides["test"]} | {name for name, side in fixed.items() if side == "test"}
     name = f"{1 + len(versions(folder)):04d}-{fingerprint(records)[:12]}"
     more = {

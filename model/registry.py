@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,21 @@ class Registry:
             lines = (self.path / "history.jsonl").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines]
+        found = []
+        for line in lines:
+            with suppress(ValueError):  # cut short when a disk was full or a machine lost its power
+                found.append(json.loads(line))
+        return found
 
     def record(self, event: str, version: str, **details: Any) -> None:  # noqa: ANN401 — JSON
         """Append an event to the history."""
         entry = {"event": event, "version": version, "at": datetime.now(UTC).isoformat(), **details}
-        with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        with (self.path / "history.jsonl").open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read() == b"\n" else b"\n" + line  # one that was cut short must not take this along
+            file.write(line)
 
     def retraining(self) -> dict[str, Any]:
         """What was last told of retraining; empty if there was none."""

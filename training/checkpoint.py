@@ -78,6 +78,10 @@ class Checkpoint:
             shutil.rmtree(self._folder)
             return State()
         state = State(**kept["state"])
+        names = (f"epoch-{state.epoch}.safetensors", f"best-{state.best_epoch}.safetensors")
+        if not all((self._folder / name).exists() for name in names):  # killed while the folder was removed
+            shutil.rmtree(self._folder)
+            return State()
         self._average.taken = kept["steps"]
         tensors = load_file(self._folder / f"epoch-{state.epoch}.safetensors")
         parameters = dict(self._network.named_parameters())

@@ -17,11 +17,12 @@ import numpy.typing as npt
 from labels.record import Record
 from model.language import UNKNOWN
 from model.tagger import Tagger
+from training.errors import TrainingError
 from training.evaluate import Flags, labelled
 
 EVERY = "all"
 """Stands for all languages together."""
-_DRAWS = 10_000
+_DRAWS = 40_000  # of a hundred comparisons, ten of them lie beyond a bound
 _AT_ONCE = 500  # draws
 Counts = npt.NDArray[np.float32]
 
@@ -89,8 +90,11 @@ def compare(
     """Tag `records` with both and compare the tags that both know.
 
     A group's interval is two-sided at `confidence`. That of a tag with `min_cases` or more in a language is as well,
-    divided by the number of such comparisons (Bonferroni), so that none of many differs by chance alone.
+    divided by the number of such comparisons (Bonferroni), so that none of many differs by chance alone. TrainingError
+    without records.
     """
+    if not records:
+        raise TrainingError("records", "are none", "Give labelled texts to compare on")
     taxonomy, texts = after.taxonomy, [record.prepared() for record in records]
     shared = [label for label in taxonomy.labels if label in before.taxonomy.labels]
     wanted, cells = labelled(records, taxonomy)
@@ -196,18 +200,18 @@ class _Part:
         return found
 
 
-def _drawn(parts: Sequence[_Part], chance: np.random.Generator) -> list[Counts]:
+def _drawn(parts: Sequence[_Part], chance: np.random.Generator, draws: int = _DRAWS) -> list[Counts]:
     """Every part's differences (draws, labels), from the same draws.
 
     Each cluster is drawn by itself, 0 times or more, once on average (the Poisson bootstrap: Chamandy et al.,
     "Estimating uncertainty for massive data streams", 2012): as good for this many, and one draw serves all languages.
     """
     found: list[list[Counts]] = [[] for _ in parts]
-    for _ in range(0, _DRAWS, _AT_ONCE):  # all at once would not fit into memory
+    for _ in range(0, draws, _AT_ONCE):  # all at once would not fit into memory
         weights = chance.poisson(1.0, (_AT_ONCE, parts[0].clusters)).astype(np.float32)
-        for draws, part in zip(found, parts, strict=True):
-            draws.append(part.draw(weights))
-    return [np.concatenate(draws) for draws in found]
+        for drawn, part in zip(found, parts, strict=True):
+            drawn.append(part.draw(weights))
+    return [np.concatenate(drawn) for drawn in found]
 
 
 def _f1(counts: Counts) -> Counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def add(
         raise TrainingError("--promote", f"would replace {found.champion()} unseen", "Use tympan models promote")
     version = found.add(bundle)
     if promote:
-        found.promote(version, who=who or getpass.getuser(), why="the first")
+        found.promote(version, who=who or _account(), why="the first")
     typer.echo(f"{version} is held{' and the champion' if promote else ''}")
 
 
@@ -147,7 +148,7 @@ def promote(
     judged = [event for event in found.history() if event["event"] == "judge" and event["version"] == version]
     if judged and not judged[-1]["passed"] and not force:
         raise TrainingError(version, f"did not pass: {judged[-1]['reasons'][0]}", "Promote it all the same: --force")
-    found.promote(version, who=who or getpass.getuser(), why=f"{why} (forced)" if force else why)
+    found.promote(version, who=who or _account(), why=f"{why} (forced)" if force else why)
     typer.echo(f"{version} is the champion")
 
 
@@ -161,4 +162,12 @@ def rollback(
 
     Exit code 0: done. 2: refused, nothing has changed.
     """
-    typer.echo(f"{Registry(registry).rollback(who=who or getpass.getuser(), why=why)} is the champion again")
+    typer.echo(f"{Registry(registry).rollback(who=who or _account(), why=why)} is the champion again")
+
+
+def _account() -> str:
+    """The name of the account; in a container there may be none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

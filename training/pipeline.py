@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -231,12 +232,18 @@ def _provenance(
         "start": plan.start.parent.name if plan.start else None,
         "data": data,
         "dataset": plan.dataset or data,
+        "tested_on": tested_on(sides["test"]),
         "records": {side: len(found) for side, found in sides.items()},
         "settings": asdict(plan.settings),
         "bfloat16": network.mixed,
         "best_epoch": state.best_epoch,
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in libraries}},
     }
+
+
+def tested_on(records: Sequence[Record]) -> str:
+    """64 hexadecimal digits of which records they are, whatever their labels."""
+    return hashlib.sha256("\n".join(sorted(record.id for record in records)).encode()).hexdigest()
 
 
 def _version(distribution: str) -> str:

@@ -14,7 +14,7 @@ challenger at all.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -45,6 +45,19 @@ class Rules:
         except (OSError, ValueError) as error:
             raise TrainingError(str(path), f"cannot be read: {_first_line(error)}", "Give a TOML file") from error
         return cls(**{name: _checked(path, name, value) for name, value in given.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def check(self, labels: Collection[str], languages: Collection[str]) -> None:
+        """TrainingError for a pattern that is of no tag, or of no language, of a model: it would hold it to nothing."""
+        for name, patterns, known in (("tags", self.tags, labels), ("languages", self.languages, languages)):
+            for pattern in patterns:
+                if not any(fnmatchcase(one, pattern) for one in known):
+                    raise TrainingError(
+                        f"rules: {name}", f"{pattern!r} is of none", f"Legal: {', '.join(sorted(known))}"
+                    )
 
     def matters(self, difference: Difference) -> bool:
         """Whether the gate looks at it."""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from labels.dataset import current, fingerprint, load, manifest_of
+from labels.dataset import current, fingerprint, is_dataset, load, manifest_of, split
 from labels.merge import merge
 from labels.record import Record, read
 from labels.versions import add, difference, versions
@@ -34,6 +34,7 @@ from training.errors import GateError, TrainingError
 from training.evaluate import evaluate
 from training.gather import Sources, gather
 from training.impact import Shift, shifts
+from training.pipeline import tested_on
 from training.release import Rules, Verdict, judge
 from training.report import write
 
@@ -111,6 +112,7 @@ def retrain(order: Order, *, console: Console) -> Outcome:
 def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Outcome:
     registry = order.registry
     champion = _champion(registry)
+    order.rules.check(champion.taxonomy.labels, champion.languages)
     told("gathering")
     base = learnt_from(order, champion)
     after = bring_up_to_date(order, champion, console)
@@ -119,30 +121,34 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
     if not new:
         return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
     dataset = manifest_of(after)["fingerprint"]
-    if judged := _judged(registry, champion, dataset):
+    if judged := _judged(order, champion, dataset):
         return _settled(order, champion, judged)
     told("training", new=len(new))
-    version = _held(registry, dataset) or _made(order, champion, after, new, dataset, console)
+    version = _held(order, dataset) or _made(order, champion, after, new, dataset, console)
     told("measuring", new=len(new), version=version)
     console.print(f"comparing {version} with {champion.version}")
     trial = _tried(order, champion, Bundle.read(registry.folder(version)), base, after, new)
     report = write(trial, registry.path / "reports")
     reasons = trial.verdict.reasons
     registry.record(
-        *("judge", version), champion=champion.version, dataset=dataset, passed=trial.verdict.passed, reasons=reasons
+        *("judge", version),
+        champion=champion.version,
+        dataset=dataset,
+        rules=order.rules.to_dict(),
+        passed=trial.verdict.passed,
+        reasons=reasons,
     )
     if not trial.verdict.passed or not order.promote:
         return Outcome("kept", tuple(reasons), version, report)
-    return _promote(registry, version, champion, report)
+    return promote(registry, version, champion, report)
 
 
 def _settled(order: Order, champion: Bundle, judged: Mapping[str, Any]) -> Outcome:
     """What is left to do if these labels were trained on and judged before: only what a kill kept from being done."""
     version = judged["version"]
-    been = any(event["event"] == "promote" and event["version"] == version for event in order.registry.history())
-    if judged["passed"] and order.promote and not been:
-        return _promote(order.registry, version, champion)
-    told = "was champion and went back" if been else "is held" if judged["passed"] else "did not pass"
+    if judged["passed"] and order.promote:
+        return promote(order.registry, version, champion)
+    told = "is held" if judged["passed"] else "did not pass"
     return Outcome("unchanged", (f"{version}, made of these labels, {told}",))
 
 
@@ -157,11 +163,16 @@ def learnt_from(order: Order, champion: Bundle) -> Path:
     if kept:
         problem = f"has no version that {champion.version} was trained on"
         raise TrainingError(str(order.dataset), problem, "Give the dataset that belongs to this registry: --dataset")
-    records = read(order.base, champion.taxonomy)
+    seed = champion.provenance["settings"]["seed"]
+    sides = load(order.base) if is_dataset(order.base) else split(read(order.base, champion.taxonomy), seed=seed)
+    records = [record for side in sides.values() for record in side]
     if fingerprint(records) != learnt:
         problem = f"is not what {champion.version} was trained on"
         raise TrainingError(str(order.base), problem, "Give those records, without new ones: --base")
-    add(order.dataset, records, taxonomy=champion.taxonomy, seed=champion.provenance["settings"]["seed"])
+    if champion.provenance.get("tested_on", tested_on(sides["test"])) != tested_on(sides["test"]):
+        problem = f"has other test texts than {champion.version} had: it may have learnt from them"
+        raise TrainingError(str(order.base), problem, "Give the dataset that it was trained on: --base")
+    add(order.dataset, records, taxonomy=champion.taxonomy, seed=seed, sides=sides)
     return versions(order.dataset)[-1]
 
 
@@ -197,8 +208,9 @@ def _made(order: Order, champion: Bundle, after: Path, new: set[str], dataset: s
 def _tried(order: Order, champion: Bundle, new_one: Bundle, base: Path, after: Path, new: set[str]) -> Trial:
     """Compare the two on the test side as the champion's own training had it, and on new records of that side."""
     before, then = (Tagger.load(bundle.path) for bundle in (champion, new_one))
-    frozen = load(base)["test"]
-    fresh = [record for record in load(after)["test"] if record.id in new]
+    tested, known = load(after)["test"], {record.id for record in load(base)["test"]}
+    frozen = [record for record in tested if record.id in known]  # with the labels that hold today
+    fresh = [record for record in tested if record.id not in known]
     certain = order.rules.confidence
     on_frozen = compare(frozen, before, then, min_cases=order.rules.min_cases, confidence=certain)
     figures = evaluate(then, frozen)
@@ -218,9 +230,18 @@ def _tried(order: Order, champion: Bundle, new_one: Bundle, base: Path, after: P
     )
 
 
-def _promote(registry: Registry, version: str, champion: Bundle, report: Path | None = None) -> Outcome:
-    if registry.champion() != version:
-        registry.promote(version, who=WHO, why=f"no worse than {champion.version} by the rules of release")
+def promote(registry: Registry, version: str, champion: Bundle, report: Path | None = None) -> Outcome:
+    """Promote a challenger that passed, unless people decided otherwise in the meantime or before."""
+    if registry.champion() == version:
+        return Outcome("promoted", (), version, report)
+    if registry.champion() != champion.version:
+        return Outcome(
+            "kept", (f"{champion.version}, which it was compared with, is champion no more",), version, report
+        )
+    if any(event["event"] == "promote" and event["previous"] == version for event in registry.history()):
+        told = f"{version} was champion and went back: tympan models promote makes it the champion again"
+        return Outcome("kept", (told,), version, report)
+    registry.promote(version, who=WHO, why=f"no worse than {champion.version} by the rules of release")
     return Outcome("promoted", (), version, report)
 
 
@@ -231,21 +252,25 @@ def _champion(registry: Registry) -> Bundle:
     return Bundle.read(registry.folder(version))
 
 
-def _held(registry: Registry, dataset: str) -> str | None:
-    """A version that was made of a dataset, if one is held."""
-    for version in registry.versions():
+def _held(order: Order, dataset: str) -> str | None:
+    """A version that was made of a dataset in the way that is asked for, if one is held."""
+    for version in order.registry.versions():
         try:
-            if Bundle.described(registry.folder(version)).provenance.get("dataset") == dataset:
-                return version
+            provenance = Bundle.described(order.registry.folder(version)).provenance
         except BundleError:  # made by another version of Tympan
             continue
+        if provenance.get("dataset") == dataset and not (order.anew and provenance["start"]):
+            return version
     return None
 
 
-def _judged(registry: Registry, champion: Bundle, dataset: str) -> Mapping[str, Any] | None:
-    """The event of an earlier comparison of the same two."""
-    for event in reversed(registry.history()):
-        if event["event"] == "judge" and (event["champion"], event["dataset"]) == (champion.version, dataset):
+def _judged(order: Order, champion: Bundle, dataset: str) -> Mapping[str, Any] | None:
+    """The event of an earlier comparison of the same two by the same rules, if the challenger is held still."""
+    wanted = ("judge", champion.version, dataset, order.rules.to_dict())
+    held = _held(order, dataset)
+    for event in reversed(order.registry.history()):
+        same = tuple(event.get(name) for name in ("event", "champion", "dataset", "rules")) == wanted
+        if same and event["version"] == held:
             found: Mapping[str, Any] = event
             return found
     return None

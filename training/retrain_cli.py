@@ -33,8 +33,12 @@ def retrain(
     feedback: Annotated[
         str | None,
         typer.Option(
-            help="Where corrections are kept: the service's folder, or a PostgreSQL's URL.", envvar="TYMPAN_STATE"
+            help="Where corrections are kept: the service's folder, or a PostgreSQL's URL.",
+            envvar=["TYMPAN_FEEDBACK", "TYMPAN_STATE"],
         ),
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="The service's folder, with what Label Studio told it.", envvar="TYMPAN_STATE")
     ] = None,
     base: Annotated[
         Path,
@@ -89,13 +93,15 @@ def retrain(
     )
     console = Console(stderr=True)
     if watch:
-        _stay(order, console, enough=enough, seconds=every, state=feedback)
+        _stay(order, console, enough=enough, seconds=every, feedback=feedback, state=state)
     outcome = run(order, console=console)
     _tell(outcome)
     raise typer.Exit(1 if outcome.state == "kept" and outcome.reasons else 0)
 
 
-def _stay(order: Order, console: Console, *, enough: int, seconds: float, state: str | None) -> None:
+def _stay(
+    order: Order, console: Console, *, enough: int, seconds: float, feedback: str | None, state: Path | None
+) -> None:
     """Retrain again and again; what fails is told and tried again at the next look."""
     import time
     from dataclasses import replace
@@ -105,8 +111,8 @@ def _stay(order: Order, console: Console, *, enough: int, seconds: float, state:
 
     while True:
         try:
-            order = replace(order, recent=_recent(state))
-            if reason := due(order, enough=enough, state=Path(state) if state and "://" not in state else None):
+            order = replace(order, recent=_recent(feedback))
+            if reason := due(order, enough=enough, state=state):
                 console.print(f"retraining: {reason}", markup=False)
                 _tell(run(order, console=console))
         except TympanError as error:
@@ -116,12 +122,12 @@ def _stay(order: Order, console: Console, *, enough: int, seconds: float, state:
 
 def _recent(feedback: str | None) -> list[Record]:
     """The mentions that the service remembers (TYMPAN_RECENT), as records without tags."""
-    if not feedback:
-        return []
-    from labels.feedback.store import FeedbackStore
     from labels.record import Record
+    from training.gather import opened
 
-    store = FeedbackStore(feedback)
+    store = opened(feedback) if feedback else None
+    if store is None:
+        return []
     try:
         return [
             Record(id=one.id, text=one.text, lang=one.lang, target=one.target, watchlist=one.watchlist, tags={})

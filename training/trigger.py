@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labels.dataset import load
 from labels.merge import merge
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from training.retrain import Order
 
 _ASKED = "START_TRAINING"
+_BROKEN_OFF = ("gathering", "training", "measuring", "interrupted")
+"""States of a retraining that goes on when it is run again: while another process is at it, that is refused."""
+_AGAIN = timedelta(hours=1)
+"""After a failure that may not be one of the labels, such as a full disk."""
 
 
 def due(order: Order, *, enough: int, state: Path | None) -> str:
@@ -33,7 +38,10 @@ def due(order: Order, *, enough: int, state: Path | None) -> str:
     registry = order.registry
     if not versions(order.dataset):
         return "the first time"
-    asked, since = _last_asked(state) if state else None, registry.retraining().get("since")
+    told = registry.retraining()
+    if told.get("state") in _BROKEN_OFF or (told.get("state") == "failed" and _age(told) > _AGAIN):
+        return f"the last one is {told['state']}"
+    asked, since = _last_asked(state) if state else None, told.get("since")
     if asked and (not since or asked > datetime.fromisoformat(since)):
         return "asked for in Label Studio"
     taxonomy = Bundle.described(registry.folder(registry.champion() or "")).taxonomy
@@ -54,6 +62,10 @@ def _drifted(order: Order, new: int) -> str:
     found = drifted(champion, load(order.dataset)["test"], order.recent)
     large = [drift.what for drift in found if drift.large]
     return f"recent mentions differ in {', '.join(large)}; labels that are new: {new:,}" if large else ""
+
+
+def _age(told: Mapping[str, Any]) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(told["at"])
 
 
 def _last_asked(state: Path) -> datetime | None:

@@ -34,6 +34,22 @@ def test_what_is_only_said_to_be_wrong_leaves_the_other_tags_as_they_were() -> N
     assert merge([known], [wrong]) == [record("a", "je pars si ça continue", "friction")]
 
 
+def test_a_wrong_leaf_leaves_its_parent_as_it_was() -> None:
+    known = Record(id="a", text="trop", tags={"topic": ("price/level",)})
+    wrong = Record(id="b", text="trop", tags={"topic": ()}, unsure={"topic": ("price", "price/fees", "network")})
+    (found,) = merge([known], [wrong])
+    assert (found.tags, found.unsure) == ({"topic": ("price",)}, {})
+
+
+def test_one_mention_read_with_another_watchlist_is_not_there_twice() -> None:
+    new = record("x", "Acme en panne", "friction", target="Acme", watchlist=(Organisation("Acme", "brand"),))
+    (first,) = merge([], [new])
+    other = (Organisation("Acme", "brand"), Organisation("En", "competitor"))
+    found = merge([first], [record("x", "Acme en panne", "churn", target="Acme", watchlist=other)])
+    again = merge(found, [record("x", "Acme en panne", "churn", target="Acme", watchlist=other)])
+    assert len({one.id for one in again}) == len(again) == len(found)
+
+
 def test_what_nobody_was_sure_of_before_or_now_stays_open() -> None:
     known = record("a", "ok", unsure=("help", "praise"))
     (found,) = merge([known], [record("b", "ok", unsure=("praise", "churn"))])

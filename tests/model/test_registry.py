@@ -104,3 +104,12 @@ def test_what_a_broken_copy_left_behind_is_no_version(registry: Registry, bundle
     version = registry.add(bundle)
     shutil.copytree(bundle, registry.path / "bundles" / f".{version}-draft")
     assert registry.versions() == [version]
+
+
+def test_a_line_of_history_that_was_cut_short_takes_no_other_along(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.record("judge", "a", passed=True)
+    with (tmp_path / "history.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"event": "jud')
+    registry.record("judge", "b", passed=False)
+    assert [event["version"] for event in registry.history()] == ["a", "b"]

@@ -103,7 +103,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         wanted = chance.random((300, 1)) < 0.3
         given = [wanted ^ (chance.random((300, 1)) < 0.15) for _ in range(2)]
         part = _Part(EVERY, ["intent/churn"], wanted, given, np.ones_like(wanted), np.arange(300))
-        (draws,) = _drawn([part], np.random.default_rng(2))
+        (draws,) = _drawn([part], np.random.default_rng(2), draws=4_000)
         ((one,), _) = part.differences(draws, ["intent"], 1)
         found = one.difference(0.025, EVERY)
         missed += not found.low <= 0 <= found.high
