@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -95,20 +96,23 @@ class Desk:
             raise down
         try:
             with fail_after(_SECONDS):
-                async with self._limiter:
-                    return await _in_a_thread(call)
+                place = object()
+                await self._limiter.acquire_on_behalf_of(place)
+                return await _in_a_thread(call, partial(self._limiter.release_on_behalf_of, place))
         except (FeedbackStoreError, TimeoutError) as error:
             self._failed = time.monotonic()
             _log.warning("corrections cannot be kept: %s", str(error) or f"no answer for {_SECONDS} s")
             raise down from error
 
 
-def _in_a_thread(call: Callable[[], T]) -> Awaitable[T]:
+def _in_a_thread(call: Callable[[], T], ended: Callable[[], None]) -> Awaitable[T]:
     """What `call` returns, by a thread of its own, which neither tagging nor the end of the process waits for.
 
-    A database may be there and never answer: one of the threads that all share would be lost to it.
+    A database may be there and never answer: one of the threads that all share would be lost to it. `ended` is called
+    on the event loop when the thread is done, whether or not anybody still waits.
     """
     future: Future[T] = Future()
+    loop = asyncio.get_running_loop()
     future.set_running_or_notify_cancel()
 
     def work() -> None:
@@ -116,6 +120,8 @@ def _in_a_thread(call: Callable[[], T]) -> Awaitable[T]:
             future.set_result(call())
         except BaseException as error:
             future.set_exception(error)
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(ended)
 
     threading.Thread(target=work, name="feedback", daemon=True).start()
     return asyncio.wrap_future(future)

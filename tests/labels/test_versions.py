@@ -85,3 +85,12 @@ def test_a_difference_names_records_tags_and_languages(tmp_path: Path) -> None:
     assert found.tags["intent/churn"] == (0, 1)
     assert found.languages == {"fr": (50, 50)}
     assert manifest_of(current(tmp_path))["held_out"]
+
+
+def test_a_first_version_that_was_not_named_any_more_is_the_latest_all_the_same(tmp_path: Path) -> None:
+    add(tmp_path, records(40), taxonomy=TAGS)
+    (tmp_path / "latest").unlink()  # as a kill between the two leaves it
+    assert is_dataset(tmp_path) and len(load(tmp_path)["train"]) > 20
+    assert add(tmp_path, records(40), taxonomy=TAGS) is None
+    assert add(tmp_path, records(50), taxonomy=TAGS)
+    assert [path.name[:4] for path in versions(tmp_path)] == ["0001", "0002"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
+from labels.feedback.database import FILE
 from labels.feedback.store import FeedbackStore
 from serving.keys import Scope, add_key
 from tests import postgres
@@ -60,6 +63,21 @@ def test_a_database_that_is_away_is_503_and_the_same_call_is_kept_when_it_is_bac
     assert "corrections cannot be kept: feedback store: cannot be used now" in log
     assert postgres.PASSWORD not in log
     assert "panne" not in log
+
+
+def test_callers_who_hang_up_while_the_database_is_held_leave_no_threads_behind(bundle: Path, tmp_path: Path) -> None:
+    with served(bundle, str(tmp_path)) as (running, client):
+        send(client, correction())
+        threads = psutil.Process(running.process.pid).num_threads
+        before = threads()
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(30):
+                with suppress(httpx.TimeoutException):
+                    client.post("/v1/feedback", json={"corrections": [correction(id=f"h{number}")]}, timeout=0.05)
+            assert threads() <= before + 5
+        last = {"corrections": [correction(id="after")]}
+        until(lambda: client.post("/v1/feedback", json=last).status_code == 200)
 
 
 def test_a_service_without_a_place_for_corrections_says_so(server: Running) -> None:
