@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training.comparison import EVERY, Comparison, Difference
 from training.drift import LARGE, Drift
 from training.impact import Shift
-
-if TYPE_CHECKING:
-    from training.retrain import Trial
+from training.trial import Trial
 
 _ROWS = 15
 """Tags that are shown of each table; JSON has all."""

@@ -25,18 +25,14 @@ from labels.versions import add, difference, versions
 from model.bundle import Bundle
 from model.errors import BundleError, TympanError
 from model.registry import Registry
-from model.tagger import Tagger
-from training import challenger, latency
-from training.comparison import Comparison, compare
-from training.drift import Drift, drifted
+from training import challenger
 from training.encoder import PACKAGE
 from training.errors import GateError, TrainingError
-from training.evaluate import evaluate
 from training.gather import Sources, gather
-from training.impact import Shift, shifts
 from training.pipeline import tested_on
-from training.release import Rules, Verdict, judge
+from training.release import Rules
 from training.report import write
+from training.trial import compared
 
 WHO = "tympan retrain"
 State = Literal["unchanged", "promoted", "kept"]
@@ -71,25 +67,6 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     version: str = ""
     report: Path | None = None
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A challenger against the champion: on what neither has learnt from, on new labels, and on recent mentions."""
-
-    champion: Bundle
-    challenger: Bundle
-    new: int
-    frozen: Comparison
-    fresh: Comparison | None
-    """On new records of the test side; None if there are none."""
-    figures: dict[str, Any]
-    latency: float
-    verdict: Verdict
-    shifts: Sequence[Shift]
-    drifts: Sequence[Drift]
-    """Of recent mentions, as the champion sees them, from its test texts."""
-    recent: int
 
 
 def retrain(order: Order, *, console: Console) -> Outcome:
@@ -127,7 +104,15 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
     version = _held(order, dataset) or _made(order, champion, after, new, dataset, console)
     told("measuring", new=len(new), version=version)
     console.print(f"comparing {version} with {champion.version}")
-    trial = _tried(order, champion, Bundle.read(registry.folder(version)), base, after, new)
+    trial = compared(
+        champion,
+        Bundle.read(registry.folder(version)),
+        load(base)["test"],
+        load(after)["test"],
+        rules=order.rules,
+        recent=order.recent,
+        new=len(new),
+    )
     report = write(trial, registry.path / "reports")
     reasons = trial.verdict.reasons
     registry.record(
@@ -203,31 +188,6 @@ def _made(order: Order, champion: Bundle, after: Path, new: set[str], dataset: s
     version = order.registry.add(output)
     shutil.rmtree(output.parent, ignore_errors=True)
     return version
-
-
-def _tried(order: Order, champion: Bundle, new_one: Bundle, base: Path, after: Path, new: set[str]) -> Trial:
-    """Compare the two on the test side as the champion's own training had it, and on new records of that side."""
-    before, then = (Tagger.load(bundle.path) for bundle in (champion, new_one))
-    tested, known = load(after)["test"], {record.id for record in load(base)["test"]}
-    frozen = [record for record in tested if record.id in known]  # with the labels that hold today
-    fresh = [record for record in tested if record.id not in known]
-    certain = order.rules.confidence
-    on_frozen = compare(frozen, before, then, min_cases=order.rules.min_cases, confidence=certain)
-    figures = evaluate(then, frozen)
-    slower = latency.ratio(before, then, [record.prepared() for record in frozen])
-    return Trial(
-        champion=champion,
-        challenger=new_one,
-        new=len(new),
-        frozen=on_frozen,
-        fresh=compare(fresh, before, then, min_cases=1, confidence=certain) if fresh else None,
-        figures=figures,
-        latency=slower,
-        verdict=judge(on_frozen, figures, slower, order.rules),
-        shifts=shifts(order.recent, before, then) if order.recent else (),
-        drifts=drifted(before, frozen, order.recent),
-        recent=len(order.recent),
-    )
 
 
 def promote(registry: Registry, version: str, champion: Bundle, report: Path | None = None) -> Outcome:
