@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from model.bundle import Bundle
 from model.errors import TympanError
@@ -54,7 +54,15 @@ def show_all(registry: RegistryOption) -> None:
     """
     found = Registry(registry)
     champion = found.champion()
-    table = Table("model", "", "languages", "macro-F1 by group", "came", title=str(registry), title_justify="left")
+    table = Table(
+        Column("model", no_wrap=True),
+        "",
+        "languages",
+        "macro-F1 by group",
+        "came",
+        title=str(registry),
+        title_justify="left",
+    )
     came = {
         event["version"]: event["at"][:16].replace("T", " ") for event in found.history() if event["event"] == "add"
     }
