@@ -45,14 +45,14 @@ def corrections(
     tympan labels push "Read again" again.jsonl
     """
     from labels.errors import FeedbackStoreError
-    from labels.feedback.database import FILE
     from labels.feedback.records import gather
-    from labels.feedback.store import FeedbackStore
+    from labels.feedback.store import opened
     from labels.record import write, write_lines
 
-    if "://" not in store and not (store and (Path(store) / FILE).is_file()):
+    there = opened(store) if store else None
+    if there is None:
         raise FeedbackStoreError(store or "store", "holds no corrections", "Give --store, a folder or a URL")
-    kept = FeedbackStore(store).after()
+    kept = there.after()
     found = gather((one.correction for one in kept), Taxonomy.load(taxonomy))
     for problem in found.problems[:limit]:
         typer.echo(str(problem), err=True)

@@ -20,6 +20,7 @@ from typing import Any
 
 from model.bundle import Bundle, written_whole
 from model.errors import RegistryError
+from model.lines import append
 
 _RETRAINING = "retraining.json"
 
@@ -99,12 +100,8 @@ class Registry:
     def record(self, event: str, version: str, **details: Any) -> None:  # noqa: ANN401 — JSON
         """Append an event to the history."""
         entry = {"event": event, "version": version, "at": datetime.now(UTC).isoformat(), **details}
-        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
         with (self.path / "history.jsonl").open("a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                line = line if file.read() == b"\n" else b"\n" + line  # one that was cut short must not take this along
-            file.write(line)
+            append(file, json.dumps(entry, ensure_ascii=False).encode())
 
     def retraining(self) -> dict[str, Any]:
         """What was last told of retraining; empty if there was none."""

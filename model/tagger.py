@@ -164,12 +164,10 @@ class Tagger:
 
     def vocabulary_of(self, prepared: Sequence[str]) -> tuple[int, int]:
         """How many tokens of prepared texts the vocabulary has, and how many are unknown to it."""
-        encodings, token = (
-            self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False),
-            _unknown(self._tokenizer),
-        )
-        unknown = sum(one == token for encoding in encodings for one in encoding.ids)
-        return sum(len(encoding.ids) for encoding in encodings) - unknown, unknown
+        encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)
+        tokens, missing = [one for encoding in encodings for one in encoding.ids], _unknown(self._tokenizer)
+        unknown = sum(one == missing for one in tokens)
+        return len(tokens) - unknown, unknown
 
     def outputs(self, windows: Sequence[Window]) -> Floats:
         """Windows, at least one → logits (windows, labels)."""

@@ -113,14 +113,14 @@ def _of_service(state: Path | None, feedback: str | None) -> Iterator[Place]:
     """Corrections and jobs, where there are any."""
     from labels.erasure.feedback import FeedbackPlace
     from labels.feedback.database import FILE
-    from labels.feedback.store import FeedbackStore
+    from labels.feedback.store import FeedbackStore, opened
     from serving.jobs.erasure import JobsPlace
     from serving.settings import Settings
 
     if feedback:
         yield FeedbackPlace(FeedbackStore(feedback), _address(feedback))
-    if state and (state / FILE).is_file():
-        yield FeedbackPlace(FeedbackStore(state), str(state / FILE))
+    if state and (store := opened(state)):
+        yield FeedbackPlace(store, str(state / FILE))
     if state:
         yield JobsPlace(Settings.read(state=state), state)
 

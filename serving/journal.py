@@ -13,6 +13,7 @@ from anyio import CapacityLimiter, to_thread
 from filelock import FileLock
 
 from labels.task import EVENTS
+from model.lines import append
 
 
 class Journal:
@@ -32,12 +33,7 @@ class Journal:
 
 def _append(path: Path, event: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(event).encode() + b"\n"
     with FileLock(path.with_name(f".{path.name}.lock")), path.open("a+b") as file:  # other processes write to it too
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read() != b"\n":  # a line that a kill cut short must not take this one with it
-                line = b"\n" + line
-        file.write(line)
+        append(file, json.dumps(event).encode())
         file.flush()
         os.fsync(file.fileno())

@@ -51,12 +51,12 @@ class Ticket:
 
     def answer(self, error: Exception | None) -> None:
         """Wake the request, from any thread."""
-        with suppress(RuntimeError):  # as above
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._settle, error)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Have the event loop call something in so many seconds; from any thread."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # as above
             self._loop.call_soon_threadsafe(self._loop.call_later, seconds, call)
 
     def expire(self, seconds: float) -> TimerHandle:

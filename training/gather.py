@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labels.record import Record, read
 from model.taxonomy import Taxonomy
-
-if TYPE_CHECKING:
-    from labels.feedback.store import FeedbackStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +54,7 @@ def _of_project(name: str, sources: Sources, taxonomy: Taxonomy, tell: Callable[
 
 def _of_feedback(where: str | Path, taxonomy: Taxonomy, tell: Callable[[str], None]) -> list[Record]:
     from labels.feedback.records import gather as settled  # noqa: PLC0415 — with the database, where there is one only
+    from labels.feedback.store import opened  # noqa: PLC0415
 
     store = opened(where)
     if store is None:
@@ -72,11 +69,3 @@ def _of_feedback(where: str | Path, taxonomy: Taxonomy, tell: Callable[[str], No
     if found.disputes:
         tell(f"{len(found.disputes)} corrected mentions are disputed: see tympan labels corrections --disputed")
     return found.records
-
-
-def opened(where: str | Path) -> FeedbackStore | None:
-    """The store of corrections in a folder or at a URL; None if there is none in the folder, which stays as it is."""
-    from labels.feedback.database import FILE  # noqa: PLC0415
-    from labels.feedback.store import FeedbackStore  # noqa: PLC0415
-
-    return FeedbackStore(where) if "://" in str(where) or (Path(where) / FILE).exists() else None

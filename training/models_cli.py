@@ -113,31 +113,22 @@ def compare(
     """
     from labels.dataset import is_dataset, load
     from labels.record import read
-    from model.tagger import Tagger
-    from training import latency
-    from training.comparison import compare as differences
-    from training.evaluate import evaluate
-    from training.release import Rules, judge
+    from training.release import Rules
     from training.report import rows
+    from training.trial import compared
 
     found, held_to = Registry(registry), Rules.load(rules)
-    before, after = (Tagger.load(found.folder(version)) for version in (champion, challenger))
+    before, after = (Bundle.read(found.folder(version)) for version in (champion, challenger))
     records = load(data)["test"] if is_dataset(data) else read(data, after.taxonomy)
-    comparison = differences(records, before, after, confidence=held_to.confidence, min_cases=held_to.min_cases)
-    verdict = judge(
-        comparison,
-        evaluate(after, records),
-        latency.ratio(before, after, [record.prepared() for record in records]),
-        held_to,
-    )
+    trial = compared(before, after, records, records, rules=held_to)
     table = Table("tags", "language", "cases", champion, challenger, "change", title=str(data), title_justify="left")
-    for row in rows([*comparison.groups, *comparison.tags]):
+    for row in rows([*trial.frozen.groups, *trial.frozen.tags]):
         table.add_row(*row)
     Console().print(table)
-    for reason in verdict.reasons:
+    for reason in trial.verdict.reasons:
         typer.echo(f"- {reason}")
-    typer.echo(f"{challenger} passes" if verdict.passed else f"{challenger} does not pass")
-    raise typer.Exit(0 if verdict.passed else 1)
+    typer.echo(f"{challenger} passes" if trial.verdict.passed else f"{challenger} does not pass")
+    raise typer.Exit(0 if trial.verdict.passed else 1)
 
 
 @app.command()

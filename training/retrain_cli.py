@@ -65,8 +65,8 @@ def retrain(
     It is no worse if no tag in any language that matters is worse by more than chance explains, on the champion's own
     test texts; the report in REGISTRY/reports says all. Killed and run again, it goes on where it was.
 
-    Exit code 0: promoted, or nothing was new. 1: the new model did not pass, and is held. 2: refused, or a source
-    failed.
+    Exit code 0: promoted, or nothing was new. 1: the new model is held: it did not pass, or people decided otherwise.
+    2: refused, or a source failed.
 
     For example:
 
@@ -122,8 +122,8 @@ def _stay(
 
 def _recent(feedback: str | None) -> list[Record]:
     """The mentions that the service remembers (TYMPAN_RECENT), as records without tags."""
+    from labels.feedback.store import opened
     from labels.record import Record
-    from training.gather import opened
 
     store = opened(feedback) if feedback else None
     if store is None:

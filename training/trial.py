@@ -43,8 +43,8 @@ def compared(
     tested: Sequence[Record],
     *,
     rules: Rules,
-    recent: Sequence[Record],
-    new: int,
+    recent: Sequence[Record] = (),
+    new: int = 0,
 ) -> Trial:
     """Compare two models on the test side of the champion's own training, `known`, and on what is new there.
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select
 
 from labels.feedback.correction import Correction
-from labels.feedback.database import Database
+from labels.feedback.database import FILE, Database
 from labels.feedback.mention import TaggedMention
 from labels.feedback.tables import corrections as _corrections
 from labels.feedback.tables import mentions as _mentions
@@ -116,6 +116,11 @@ class FeedbackStore:
             wanted = select(_corrections.c.id, _corrections.c.digest).where(_corrections.c.id.in_(block))
             found.update({row.id: row.digest for row in connection.execute(wanted)})
         return found
+
+
+def opened(where: str | Path) -> FeedbackStore | None:
+    """The store at a URL or in a folder; None if the folder has none, which stays as it is."""
+    return FeedbackStore(where) if "://" in str(where) or (Path(where) / FILE).is_file() else None
 
 
 def _blocks(values: Sequence[T]) -> Iterator[Sequence[T]]:

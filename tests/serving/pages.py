@@ -130,3 +130,14 @@ def fits(shown: Any, found: Any) -> bool:
             return fits(json.loads(shown), json.loads(found))
         return shown == found or any(form.fullmatch(shown) and form.fullmatch(found) for form in (_VERSION, _MOMENT))
     return bool(shown == found)
+
+
+def check_all(found: Mapping[str, list[Block]], folder: Path, url: str, **around: str) -> None:
+    """Run every program of a page in order; what is shown is what it prints, and only a silent one shows nothing."""
+    for blocks in found.values():
+        for programs, shown in pieces(blocks):
+            for program in programs:
+                said = printed(program, folder, url, **around)
+                if not program.silent:
+                    assert shown, program.text
+                    check(shown, said)

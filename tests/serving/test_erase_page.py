@@ -11,7 +11,7 @@ import typer
 
 from tests.serving.conftest import ROOT, Running
 from tests.serving.feedback import served
-from tests.serving.pages import PROGRAMS, check, pieces, printed, sections
+from tests.serving.pages import PROGRAMS, check_all, sections
 from tympan import app
 
 PAGE = ROOT / "docs" / "erase.md"
@@ -32,13 +32,7 @@ def running(bundle: Path, folder: Path) -> Iterator[Running]:
 
 def test_every_example_prints_what_is_shown(running: Running, folder: Path) -> None:
     around = {"PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    for blocks in SECTIONS.values():
-        for programs, shown in pieces(blocks):
-            for program in programs:
-                found = printed(program, folder, running.url, **around)
-                if not program.silent:
-                    assert shown, program.text
-                    check(shown, found)
+    check_all(SECTIONS, folder, running.url, **around)
     assert '"stored"' in (folder / "answer.json").read_text(encoding="utf-8")
 
 

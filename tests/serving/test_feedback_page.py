@@ -14,7 +14,7 @@ from model.bundle import PRETRAINED
 from serving.feedback.schemas import CorrectionItem, FeedbackCode
 from tests.serving.conftest import ROOT, Running
 from tests.serving.feedback import served
-from tests.serving.pages import PROGRAMS, check, pieces, printed, sections
+from tests.serving.pages import PROGRAMS, check_all, sections
 
 PAGE = ROOT / "docs" / "feedback.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -34,13 +34,7 @@ def running(folder: Path) -> Iterator[Running]:
 
 def test_every_example_prints_what_is_shown(running: Running, folder: Path) -> None:
     around = {"TYMPAN_STATE": str(folder / "state"), "PYTHONPATH": str(ROOT)}
-    for blocks in SECTIONS.values():
-        for programs, shown in pieces(blocks):
-            for program in programs:
-                found = printed(program, folder, running.url, **around)
-                if not program.silent:
-                    assert shown, program.text
-                    check(shown, found)
+    check_all(SECTIONS, folder, running.url, **around)
     assert len((folder / "corrected.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
 
