@@ -18,8 +18,7 @@ from benchmarks import weights
 from benchmarks.rival import MeanPooledForSequenceClassification, quiet
 from model.bundle import LAYOUT, Bundle
 from model.tagger import Tagger
-from training.export import export
-from training.network import Network
+from training.export import write_graph
 
 _WORDS = "bert.embeddings.word_embeddings.weight"
 
@@ -82,7 +81,7 @@ def for_rivals(bundle: Bundle, folder: Path) -> MeanPooledForSequenceClassificat
             shutil.copy(file, folder / form)
     shutil.copy(bundle.model_file, folder / "shipped" / LAYOUT.model)
     network.bert.set_attn_implementation("eager")  # the graph that ONNX Runtime's optimiser recognises
-    export(cast(Network, _Logits(network)), folder / "floats" / LAYOUT.model)
+    write_graph(_Logits(network), network.bert.config, folder / "floats" / LAYOUT.model, outputs=["logits"])
     return network
 
 
@@ -93,11 +92,10 @@ def _name_as_before(file: Path) -> None:
 
 
 class _Logits(nn.Module):
-    """As much of a `Network` as its export needs."""
+    """The network without the names that transformers gives what it answers."""
 
     def __init__(self, network: MeanPooledForSequenceClassification) -> None:
         super().__init__()
-        self.encoder = network.bert
         self.network = network
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

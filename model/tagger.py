@@ -32,6 +32,7 @@ from model.watchlist import Organisation, Watchlist, considered
 
 _SLOWER = ["SkipLayerNormFusion"]
 """Optimisations that make it slower on x86: a sum and a layer norm in one take three times as long as the two."""
+_VECTORS = "vectors"
 _OVERLAP = 16
 """Tokens that two neighbouring windows of a long text share."""
 
@@ -179,9 +180,20 @@ class Tagger:
 
     def output(self, ids: Sequence[int]) -> Floats:
         """One window's tokens → logits (labels), in one call of the network."""
+        return self._run("logits", ids)
+
+    def vectors(self, prepared: Sequence[str]) -> Floats | None:
+        """Prepared texts → vectors (texts, width) of their first windows; None if the network gives none."""
+        if _VECTORS not in (output.name for output in self._session.get_outputs()):
+            return None
+        first = {window.text: window.ids for window in reversed(self.encode(prepared))}
+        rows = self._workers.map(lambda text: self._run(_VECTORS, first[text]), range(len(prepared)))
+        return np.array(list(rows))
+
+    def _run(self, output: str, ids: Sequence[int]) -> Floats:
         row = np.array([ids], dtype=np.int64)
-        logits: Floats = self._session.run(["logits"], {"input_ids": row, "attention_mask": np.ones_like(row)})[0][0]
-        return logits
+        found: Floats = self._session.run([output], {"input_ids": row, "attention_mask": np.ones_like(row)})[0][0]
+        return found
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,11 @@ from model.mention import MAX_CHARACTERS
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
 from serving import admission, examples, headers, kserve, label_studio, models, problems, tei, tracing, watch
-from serving.admission import Calling, KeyRoute
+from serving.admission import Caller, KeyRoute
 from serving.body import JsonRoute
 from serving.errors import NotReadyError, RequestTooLargeError
 from serving.feedback import desk, recent
 from serving.feedback import routes as feedback
-from serving.feedback.recent import Remembering
 from serving.jobs import routes as jobs
 from serving.jobs.desk import Counts, Desk
 from serving.keys import Scope
@@ -39,7 +38,7 @@ from serving.schemas import (
     TagRequest,
     TaxonomyAnswer,
 )
-from serving.service import Served, Service
+from serving.service import Served, Service, serving
 from serving.settings import Settings, version
 from serving.succession import Succession, following
 
@@ -129,9 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 )
 async def tag(
     asked: Annotated[TagRequest, Body(openapi_examples=examples.REQUESTS)],
-    service: Served,
-    caller: Calling,
-    remembering: Remembering,
+    request: Request,
     timeout_ms: Annotated[
         Annotated[int, Field(ge=1, le=600_000)] | SkipJsonSchema[None],
         Header(alias="X-Request-Timeout-Ms", description="Milliseconds to answer in, else 504."),
@@ -147,9 +144,11 @@ async def tag(
     `watchlist`; without a watchlist, of the text as it is. `targets` lists what is said to every organisation named.
     `priority`, `priority_reason` and `owner` follow from all of them, and from `answered`, by the service's rules.
     """
+    service, state = serving(request), request.app.state  # not as dependencies, which take a tenth of a call's time
     if len(asked.mentions) > service.settings.max_mentions:
         limit = f"{service.settings.max_mentions:,}"
         raise RequestTooLargeError("mentions", f"are more than {limit}", "Send them in several calls")
+    caller: Caller = request.state.caller
     caller.count(len(asked.mentions))
     watchlist = Watchlist.from_dicts(organisation.model_dump() for organisation in asked.watchlist)
     first = {item.id: place for place, item in reversed(list(enumerate(asked.mentions)))}
@@ -162,7 +161,7 @@ async def tag(
         caller=caller.name,
         seconds=(timeout_ms or service.settings.timeout_ms) / 1000,
     )
-    remembering.note(mentions, found, watchlist, service.model)
+    state.recent.note(mentions, found, watchlist, service.model)
     tagged = dict(zip(places, found, strict=True))
     results = [
         _result(tagged[place], item, place, service, watchlist)

@@ -105,7 +105,8 @@ def _line(tagger: Tagger, settings: Settings, metrics: Metrics) -> Line:
     return Line(tagger, room=settings.queue_tokens, remembered=settings.cached_texts, metrics=metrics)
 
 
-async def _service(request: Request) -> Service:
+def serving(request: Request) -> Service:
+    """The service that a request is to work with, and works with to its end."""
     service: Service = request.app.state.service
     note(model=service.model)
     held: ExitStack | None = getattr(request.state, "held", None)
@@ -114,4 +115,8 @@ async def _service(request: Request) -> Service:
     return service
 
 
-Served = Annotated[Service, Depends(_service)]
+async def _served(request: Request) -> Service:
+    return serving(request)
+
+
+Served = Annotated[Service, Depends(_served)]

@@ -22,6 +22,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
+from torch import Tensor, nn
+from transformers import PretrainedConfig
 
 from training.network import Network
 from training.smooth import PRODUCTS, smooth
@@ -33,21 +35,28 @@ _EXACT = 1e-6
 
 
 def export(network: Network, path: Path) -> None:
-    """Write `network` to `path` in 32-bit floats: `input_ids`, `attention_mask` (texts, length) → `logits`."""
+    """Write `network` to `path` in 32-bit floats: `input_ids`, `attention_mask` (texts, length) → `logits`, `vectors`.
+
+    The logits (texts, labels) are what is served; the vectors (texts, width) tell whether texts have become others.
+    """
     network.eval()
+    write_graph(_Both(network), network.encoder.config, path, outputs=("logits", "vectors"))
+
+
+def write_graph(module: nn.Module, config: PretrainedConfig, path: Path, *, outputs: Sequence[str]) -> None:
+    """Write a module over a BERT of `config` to `path`, with the operators fused that make it faster."""
     ids, mask = torch.full((2, 9), 5), torch.ones((2, 9), dtype=torch.long)
     axes = {0: "texts", 1: "length"}
-    config = network.encoder.config
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing, which the parity gate stands surety for
         plain = Path(folder) / "plain.onnx"
         torch.onnx.export(
-            network,
+            module.eval(),
             (ids, mask),
             str(plain),
             input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "texts"}},
+            output_names=list(outputs),
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, **{name: {0: "texts"} for name in outputs}},
             opset_version=_OPSET,
             dynamo=False,  # the newer exporter's graph leaves attention unfused: 96 products instead of 36
         )
@@ -60,6 +69,19 @@ def export(network: Network, path: Path) -> None:
             opt_level=0,
         )
         fused.save_model_to_file(str(path))
+
+
+class _Both(nn.Module):
+    """A network with both its outputs; its parts are children of this one, so that tensors are named as in training."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.encoder, self.heads = network.encoder, network.heads
+        self._vectors, self._scores = network.vectors, network.scores
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        vectors = self._vectors(input_ids, attention_mask)
+        return self._scores(vectors), vectors
 
 
 def _fusions() -> FusionOptions:

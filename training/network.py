@@ -50,14 +50,23 @@ class Network(nn.Module):
             cast(nn.Linear, head).bias.data.copy_(offsets)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.scores(self.vectors(input_ids, attention_mask))
+
+    def vectors(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """What the heads see of each text: (texts, width)."""
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.mixed and self.training):
             states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         mask = attention_mask.to(states.dtype)
         marked = mask * (input_ids == self.target)
         share = TARGET_SHARE * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
         weights = (1 - share) * _shares(mask) + share * _shares(marked)
-        pooled = self.dropout((states * weights.unsqueeze(-1)).sum(dim=1))
-        return torch.cat([head(pooled) for head in self.heads], dim=1)
+        pooled: Tensor = (states * weights.unsqueeze(-1)).sum(dim=1)
+        return pooled
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        """The logits (texts, labels) of vectors."""
+        seen = self.dropout(vectors)
+        return torch.cat([head(seen) for head in self.heads], dim=1)
 
     def loss(self, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
         """The mean over texts of the summed losses of their groups.

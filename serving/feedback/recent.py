@@ -9,9 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Annotated
-
-from fastapi import Depends, Request
 
 from labels.feedback.correction import storable
 from labels.feedback.mention import TaggedMention
@@ -93,11 +90,3 @@ class Recent:
             self._metrics.dropped(len(batch))
             return False
         return True
-
-
-async def _recent(request: Request) -> Recent:
-    recent: Recent = request.app.state.recent
-    return recent
-
-
-Remembering = Annotated[Recent, Depends(_recent)]
