@@ -6,6 +6,7 @@ registry/
   history.jsonl        one line an event, only ever appended to
   reports/VERSION.*    how a version that was retrained compares with the champion of that time
   retraining.json      how far retraining is, or how it ended, replaced atomically
+  drift.json           how recent mentions differ from a champion's test texts, replaced atomically
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from model.bundle import Bundle, written_whole
 from model.errors import RegistryError
 from model.lines import append
 
-_RETRAINING = "retraining.json"
+_RETRAINING, _DRIFT = "retraining.json", "drift.json"
 
 
 class Registry:
@@ -105,18 +107,37 @@ class Registry:
 
     def retraining(self) -> dict[str, Any]:
         """What was last told of retraining; empty if there was none."""
+        return self._told(_RETRAINING)
+
+    def tell(self, state: str, **details: Any) -> None:  # noqa: ANN401 — JSON
+        """Say how far retraining is."""
+        self._tell(_RETRAINING, {"state": state, **details})
+
+    def drift(self) -> dict[str, Any]:
+        """What was last told of drift; empty if it was never measured."""
+        return self._told(_DRIFT)
+
+    def tell_drift(self, version: str, drifts: Sequence[Mapping[str, Any]]) -> None:
+        """Say how recent mentions differ from the test texts of a version, as it sees them."""
+        self._tell(_DRIFT, {"version": version, "drifts": list(drifts)})
+
+    def refusal(self, version: str) -> str:
+        """Why a version did not pass when it was last judged; empty if it passed, or was never judged."""
+        judged = [event for event in self.history() if (event["event"], event["version"]) == ("judge", version)]
+        return "" if not judged or judged[-1]["passed"] else str(judged[-1]["reasons"][0])
+
+    def _told(self, name: str) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = json.loads((self.path / _RETRAINING).read_text(encoding="utf-8"))
+            found: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         return found
 
-    def tell(self, state: str, **details: Any) -> None:  # noqa: ANN401 — JSON
-        """Say how far retraining is."""
-        told = {"state": state, "at": datetime.now(UTC).isoformat(timespec="seconds"), **details}
-        draft = self.path / f".{_RETRAINING}-{os.getpid()}"
+    def _tell(self, name: str, what: Mapping[str, Any]) -> None:
+        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **what}
+        draft = self.path / f".{name}-{os.getpid()}"
         draft.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.path / _RETRAINING)
+        draft.replace(self.path / name)
 
 
 def resolve(path: str | Path) -> Path:

@@ -20,6 +20,7 @@ from model.watchlist import Watchlist
 from serving import admission, examples, headers, kserve, label_studio, models, problems, tei, tracing, watch
 from serving.admission import Caller, KeyRoute
 from serving.body import JsonRoute
+from serving.drift import Drifts
 from serving.errors import NotReadyError, RequestTooLargeError
 from serving.feedback import desk, recent
 from serving.feedback import routes as feedback
@@ -82,7 +83,9 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     app.state.succession = Succession.of(app.state)
     app.state.settings = settings
     app.state.desk = Desk.of(settings)
-    app.state.service.metrics.share(Counts(app.state.desk))
+    succession = app.state.succession
+    for collector in (Counts(app.state.desk), Drifts(succession.registry if succession else None)):
+        app.state.service.metrics.share(collector)
     app.state.feedback = desk.Desk.of(settings)
     app.state.recent = recent.Recent(app.state.feedback, keep=settings.recent, metrics=app.state.service.metrics)
     app.state.ready = False

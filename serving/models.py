@@ -33,6 +33,12 @@ class ChangeRequest(Asked):
         return f"{self.who} (key {caller.name})" if caller.key else self.who
 
 
+class ActivateRequest(ChangeRequest):
+    """As any change of the model; of one that was judged and did not pass, it must be said that this is known."""
+
+    force: bool = Field(False, description="Even if it was judged by the rules of release and did not pass.")
+
+
 class ModelEntry(Told):
     """A model that is held."""
 
@@ -140,14 +146,15 @@ async def retraining(succession: Succeeding) -> RetrainingAnswer:
     responses=problems.documented(401, 403, 408, 409, 413, 415, 422, 429),
 )
 async def activate(
-    version: Annotated[str, Path(max_length=200)], asked: ChangeRequest, succession: Succeeding, caller: Calling
+    version: Annotated[str, Path(max_length=200)], asked: ActivateRequest, succession: Succeeding, caller: Calling
 ) -> ChangeAnswer:
     """Make a version that is held the champion, for every process that serves this registry.
 
     It is verified, loaded and warmed first, and requests that have begun finish on the model before. If anything fails
-    nothing changes, and `detail` says why: 409 if it is not held, 422 if it is altered or cannot be run.
+    nothing changes, and `detail` says why: 409 if it is not held, or was compared with the champion of its time and did
+    not pass (unless `force` is set), 422 if it is altered or cannot be run.
     """
-    served = await succession.activate(version, who=asked.signed(caller), why=asked.why)
+    served = await succession.activate(version, who=asked.signed(caller), why=asked.why, force=asked.force)
     return ChangeAnswer(served=served, since=succession.since)
 
 

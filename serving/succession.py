@@ -54,12 +54,14 @@ class Succession:
         """The version of the model that is served."""
         return str(self._state.service.model)
 
-    async def activate(self, version: str, *, who: str, why: str) -> str:
+    async def activate(self, version: str, *, who: str, why: str, force: bool = False) -> str:
         """Serve a version that is held, and make it the champion; returns it.
 
-        NotHeldError if it is not held, UnfitModelError if it is altered or cannot be run: nothing has changed then.
+        NotHeldError if it is not held, or was judged and did not pass and `force` is not set; UnfitModelError if it is
+        altered or cannot be run. Nothing has changed then.
         """
-        return await self._to_its_end(self._promote(lambda: version, who, why))
+        choose = partial(self._passed, version, force)
+        return await self._to_its_end(self._promote(choose, who, f"{why} (forced)" if force else why))
 
     async def rollback(self, *, who: str, why: str) -> str:
         """As `activate`, with the version that the champion replaced; NotHeldError if there is none."""
@@ -135,6 +137,12 @@ class Succession:
         if new is not old:
             self._state.service, self.since = new, datetime.now(UTC)
             self._start(_retire(old))
+
+    def _passed(self, version: str, force: bool) -> str:
+        refusal = self.registry.refusal(version)
+        if refusal and not force:
+            raise RegistryError(version, f"did not pass: {refusal}", "Set force to serve it all the same")
+        return version
 
     def _champion(self) -> str:
         champion = self.registry.champion()

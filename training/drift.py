@@ -1,8 +1,10 @@
 """Whether what comes in now still looks like what the model was tested on.
 
-Compared are distributions as the model sees them: languages, tags of every group, how sure it is, and tokens that its
-vocabulary does not have. The distance is that of Jensen and Shannon (Endres & Schindelin, "A new metric for probability
-distributions", 2003; by scipy, to base 2): 0 for the same, 1 for nothing in common.
+Compared are distributions as the model sees them: languages, tags of every group, how sure it is, tokens that its
+vocabulary does not have, and kinds of text. Those are the cells into which k-means divides the vectors of the tests
+(Lloyd, "Least squares quantization in PCM", 1982; Arthur & Vassilvitskii, "k-means++", 2007; by scipy). The distance is
+that of Jensen and Shannon (Endres & Schindelin, "A new metric for probability distributions", 2003; by scipy, to base
+2): 0 for the same, 1 for nothing in common.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.cluster.vq import kmeans2, vq
 from scipy.spatial.distance import jensenshannon
 
 from labels.record import Record
+from model.decode import Floats
 from model.language import detect
 from model.mention import wording
 from model.tagger import Tagger
@@ -27,6 +31,9 @@ LEAST = 100
 _CHANCE = 0.99
 _DRAWS = 1_000
 _BINS = 10
+_KINDS = 12
+_OF_A_KIND = 20
+"""Mentions of the tests, on the average: of fewer the kinds would be those of single texts."""
 _NONE = "none"
 Profile = Mapping[str, Mapping[str, int]]
 """What is compared → how often each of its values was met."""
@@ -58,10 +65,21 @@ def drifted(tagger: Tagger, tested: Sequence[Record], recent: Sequence[Record]) 
     """How recent mentions differ from those that a model was tested on; nothing of fewer than LEAST."""
     if len(recent) < LEAST:
         return []
-    return drifts(profile(tagger, tested), profile(tagger, recent))
+    kinds = kinds_of(tagger, tested)
+    return drifts(profile(tagger, tested, kinds), profile(tagger, recent, kinds))
 
 
-def profile(tagger: Tagger, mentions: Sequence[Record]) -> Profile:
+def kinds_of(tagger: Tagger, mentions: Sequence[Record], *, seed: int = 0) -> Floats | None:
+    """The middles (kinds, width) of the kinds of text among mentions; None if the network gives no vectors."""
+    vectors = tagger.vectors([mention.prepared() for mention in mentions])
+    if vectors is None:
+        return None
+    kinds = max(1, min(_KINDS, len(mentions) // _OF_A_KIND))
+    middles: Floats = kmeans2(vectors, kinds, minit="++", rng=seed)[0]
+    return middles
+
+
+def profile(tagger: Tagger, mentions: Sequence[Record], kinds: Floats | None = None) -> Profile:
     """The distributions of mentions, as the model sees them; their own tags are not looked at."""
     texts = [mention.prepared() for mention in mentions]
     probabilities = tagger.probabilities(texts)
@@ -79,6 +97,9 @@ def profile(tagger: Tagger, mentions: Sequence[Record]) -> Profile:
         found[f"tags of {group.name}"] = tags
         best = np.minimum((probabilities[:, columns].max(axis=1) * _BINS).astype(int), _BINS - 1)
         found[f"certainty of {group.name}"] = Counter(f"{bin_ / _BINS:g} to {(bin_ + 1) / _BINS:g}" for bin_ in best)
+    vectors = None if kinds is None else tagger.vectors(texts)
+    if vectors is not None:
+        found["kinds of text"] = Counter(f"kind {kind + 1}" for kind in vq(vectors, kinds)[0])
     known, unknown = tagger.vocabulary_of(texts)
     found["tokens"] = Counter({"known": known, "unknown": unknown})
     return found

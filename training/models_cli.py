@@ -144,9 +144,8 @@ def promote(
     Exit code 0: promoted. 2: refused, nothing has changed.
     """
     found = Registry(registry)
-    judged = [event for event in found.history() if event["event"] == "judge" and event["version"] == version]
-    if judged and not judged[-1]["passed"] and not force:
-        raise TrainingError(version, f"did not pass: {judged[-1]['reasons'][0]}", "Promote it all the same: --force")
+    if (refusal := found.refusal(version)) and not force:
+        raise TrainingError(version, f"did not pass: {refusal}", "Promote it all the same: --force")
     found.promote(version, who=who or _account(), why=f"{why} (forced)" if force else why)
     typer.echo(f"{version} is the champion")
 

@@ -114,6 +114,8 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
         new=len(new),
     )
     report = write(trial, registry.path / "reports")
+    if order.recent:
+        registry.tell_drift(champion.version, [drift.to_dict() for drift in trial.drifts])
     reasons = trial.verdict.reasons
     registry.record(
         *("judge", version),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 _SAMPLE = 2_000
 """Recent mentions that are looked at."""
+_DRIFT_HOURS = 1
+"""After which `--watch` tags recent mentions again to see whether they have drifted: some 20 seconds of work."""
 _CORPORA = Path(__file__).parents[1] / "labels" / "corpora"
 
 
@@ -105,6 +107,7 @@ def _stay(
     """Retrain again and again; what fails is told and tried again at the next look."""
     import time
     from dataclasses import replace
+    from datetime import timedelta
 
     from training.retrain import retrain as run
     from training.trigger import due
@@ -112,7 +115,7 @@ def _stay(
     while True:
         try:
             order = replace(order, recent=_recent(feedback))
-            if reason := due(order, enough=enough, state=state):
+            if reason := due(order, enough=enough, state=state, drift_age=timedelta(hours=_DRIFT_HOURS)):
                 console.print(f"retraining: {reason}", markup=False)
                 _tell(run(order, console=console))
         except TympanError as error:

@@ -28,12 +28,12 @@ _AGAIN = timedelta(hours=1)
 """After a failure that may not be one of the labels, such as a full disk."""
 
 
-def due(order: Order, *, enough: int, state: Path | None) -> str:
+def due(order: Order, *, enough: int, state: Path | None, drift_age: timedelta = timedelta()) -> str:
     """Why to retrain now; empty if there is no reason.
 
     `enough` is how many records must be new or labelled otherwise since the newest version of the dataset; one is if
-    recent mentions have drifted. `state` is the service's folder, with the events that Label Studio told it. Raises as
-    `training.gather.gather`.
+    recent mentions have drifted, which is measured again when it is older than `drift_age`, and told in the registry.
+    `state` is the service's folder, with the events that Label Studio told it. Raises as `training.gather.gather`.
     """
     registry = order.registry
     if not versions(order.dataset):
@@ -44,6 +44,7 @@ def due(order: Order, *, enough: int, state: Path | None) -> str:
     asked, since = _last_asked(state) if state else None, told.get("since")
     if asked and (not since or asked > datetime.fromisoformat(since)):
         return "asked for in Label Studio"
+    strange = _large_drifts(order, drift_age)
     taxonomy = Bundle.described(registry.folder(registry.champion() or "")).taxonomy
     known = [record for side in load(order.dataset).values() for record in side]
     before = {record.id: (record.tags, record.unsure) for record in known}
@@ -51,17 +52,22 @@ def due(order: Order, *, enough: int, state: Path | None) -> str:
     new = [record for record in after if before.get(record.id) != (record.tags, record.unsure)]
     if len(new) >= enough:
         return f"labels that are new: {len(new):,}"
-    return _drifted(order, len(new)) if new else ""
+    return (
+        f"recent mentions differ in {', '.join(strange)}; labels that are new: {len(new):,}" if strange and new else ""
+    )
 
 
-def _drifted(order: Order, new: int) -> str:
-    """With few new labels: whether mentions have become so different that even these are worth it."""
+def _large_drifts(order: Order, age: timedelta) -> list[str]:
+    """In what recent mentions have become so different that even few new labels are worth it."""
     if not order.recent:
-        return ""
-    champion = Tagger.load(resolve(order.registry.path))
-    found = drifted(champion, load(order.dataset)["test"], order.recent)
-    large = [drift.what for drift in found if drift.large]
-    return f"recent mentions differ in {', '.join(large)}; labels that are new: {new:,}" if large else ""
+        return []
+    told, champion = order.registry.drift(), order.registry.champion()
+    if told.get("version") != champion or _age(told) >= age:
+        tagger = Tagger.load(resolve(order.registry.path))
+        found = drifted(tagger, load(order.dataset)["test"], order.recent)
+        order.registry.tell_drift(tagger.bundle.version, [drift.to_dict() for drift in found])
+        told = order.registry.drift()
+    return [drift["what"] for drift in told["drifts"] if drift["large"]]
 
 
 def _age(told: Mapping[str, Any]) -> timedelta:

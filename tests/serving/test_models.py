@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from serving.settings import Settings
 from tests.bundles import keyword_bundle
 from tests.serving.calls import names, problem, tag
 from tests.serving.conftest import Running, start, stop
+from tests.serving.scrapes import scrape, value
 from tests.serving.slow import SlowTagger
 from tests.serving.test_load import listening, until
 
@@ -143,6 +145,33 @@ def test_rolling_back_serves_the_model_before(caller: httpx.Client, held: Held) 
     assert caller.post("/v1/models/rollback", json=SIGNED).json()["served"] == held.first
     assert intents(caller) == (held.first, ["friction"])
     assert held.registry.champion() == held.first
+
+
+def test_a_model_that_did_not_pass_is_served_only_by_force(caller: httpx.Client, held: Held) -> None:
+    held.registry.record("judge", held.second, passed=False, reasons=["intent/churn in it is worse: -3.0 points"])
+    try:
+        detail = problem(activate(caller, held.second), 409)["detail"]
+        assert "did not pass: intent/churn in it is worse: -3.0 points" in detail and "force" in detail
+        assert intents(caller) == (held.first, ["friction"])
+        forced = caller.post(f"/v1/models/{held.second}/activate", json={**SIGNED, "force": True})
+        assert forced.json()["served"] == held.second
+        assert held.registry.history()[-1]["why"] == "better (forced)"
+    finally:
+        held.registry.record("judge", held.second, passed=True, reasons=[])
+    assert activate(caller, held.second).status_code == 200
+
+
+def test_drift_that_was_measured_is_shown_to_prometheus(caller: httpx.Client, held: Held) -> None:
+    drifts = [
+        {"what": "languages", "distance": 0.31, "large": True},
+        {"what": "tokens", "distance": 0.0, "large": False},
+    ]
+    held.registry.tell_drift(held.first, drifts)
+    found = scrape(caller)
+    assert value(found, "drift_distance", version=held.first, what="languages") == 0.31
+    assert value(found, "drift_large", version=held.first, what="languages") == 1
+    assert value(found, "drift_large", version=held.first, what="tokens") == 0
+    assert abs(value(found, "drift_measured_timestamp_seconds") - time.time()) < 60
 
 
 def test_without_a_model_before_there_is_no_rolling_back(fresh: Held) -> None:

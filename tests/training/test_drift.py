@@ -47,6 +47,13 @@ def test_words_that_the_vocabulary_does_not_have_are_told(tagger: Tagger) -> Non
     assert "tokens" in large(drifted(tagger, TESTED, foreign))
 
 
+def test_another_kind_of_text_is_told_and_more_of_the_same_is_none(tagger: Tagger) -> None:
+    """Kinds are cells of the network's vectors: texts of one tag lie in few of them."""
+    leaving = [record for record in toy_records(900, number=53) if "churn" in record.tags["intent"]]
+    assert "kinds of text" in large(drifted(tagger, TESTED, leaving))
+    assert "kinds of text" not in large(drifted(tagger, TESTED, toy_records(300, number=57)))
+
+
 def test_of_few_mentions_nothing_is_said(tagger: Tagger) -> None:
     assert drifted(tagger, TESTED, toy_records(99, number=55)) == []
 

@@ -95,4 +95,7 @@ def test_with_few_new_labels_it_is_due_if_mentions_have_drifted(order: Order) ->
     alike = [record(f"r-{number}", f"texte {number} encore", "churn") for number in range(120)]
     other = [replace(one, lang="de", text=f"panne {one.id}") for one in alike]
     assert due(replace(order, recent=alike), enough=99, state=None) == ""
+    assert due(replace(order, recent=other), enough=99, state=None, drift_age=timedelta(hours=1)) == ""
     assert due(replace(order, recent=other), enough=99, state=None).startswith("recent mentions differ in ")
+    told = {drift["what"]: drift for drift in order.registry.drift()["drifts"]}
+    assert told["languages"]["large"] and told["languages"]["most"] == "de"
