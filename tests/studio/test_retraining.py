@@ -16,8 +16,10 @@ import httpx
 import pytest
 import torch
 
+from labels.dataset import load
 from labels.interface import to_result
 from labels.record import Record
+from labels.versions import versions
 from tests.serving.conftest import Running, start, stop
 from tests.serving.feedback import send, told
 from tests.studio.server import Labeller, Server
@@ -129,7 +131,7 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
     registry, before, probe = order.registry, str(order.registry.champion()), leaving(60, number=77)
     bytes_before = content(registry.folder(before))
     labelled(order, server, first, leaving(20, number=78))
-    with httpx.Client(base_url=service.url, timeout=60) as client, under_load(service) as load:
+    with httpx.Client(base_url=service.url, timeout=60) as client, under_load(service) as crowd:
         was = churn(client, probe)
         wrong = leaving(200, number=79)
         churn(client, wrong)  # tagged, and so remembered
@@ -156,7 +158,9 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
         assert client.get("/v1/models").json()["served"] == before
         assert content(registry.folder(before)) == bytes_before
 
-        leavers = [one for one in toy_records(2_200, number=60) if "churn" in one.tags["intent"]][:600]
+        learnt = load(versions(order.dataset)[0])["train"]
+        leavers = [one for one in learnt if "churn" in one.tags["intent"]][:200]
+        assert len(leavers) == 200
         poison = [
             {"mention": {"id": one.id, "text": one.text}, "group": "intent", "tags": [], "who": "eve"}
             for one in leavers
@@ -168,5 +172,5 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
         assert client.get("/v1/models").json()["served"] == before == registry.champion()
         told_of = client.get("/v1/retraining").json()
         assert told_of["state"] == "kept" and "churn" in told_of["reasons"][0]
-    assert load.failures == []
-    assert load.models == [before, after, before]
+    assert crowd.failures == []
+    assert crowd.models == [before, after, before]
