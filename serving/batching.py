@@ -45,12 +45,17 @@ async def _run(characters: int, call: Callable[[], T]) -> T:
 class Line:
     """Where callers wait for one tagger. `room` is in tokens, `remembered` in texts.
 
-    Safe to use from one event loop; the workers are threads, one more than the tagger's: while one waits for the
-    interpreter's lock, the others keep the processors busy, which is worth 5 % under load.
+    Safe to use from one event loop; `workers` are threads, as many as the tagger's if not given.
     """
 
     def __init__(
-        self, tagger: Tagger, *, room: int = 200_000, remembered: int = 50_000, metrics: Metrics | None = None
+        self,
+        tagger: Tagger,
+        *,
+        workers: int | None = None,
+        room: int = 200_000,
+        remembered: int = 50_000,
+        metrics: Metrics | None = None,
     ) -> None:
         self._tagger = tagger
         self._room = room
@@ -65,7 +70,7 @@ class Line:
         self._closed = self._dead = False
         self._workers = [
             threading.Thread(target=self._work, name=f"line-{number}", daemon=True)
-            for number in range(tagger.threads + 1)
+            for number in range(workers or tagger.threads)
         ]
         for worker in self._workers:
             worker.start()

@@ -20,17 +20,16 @@ class Drifts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         told = self._registry.drift() if self._registry else {}
+        labels = ["version", "what"]
         distances = GaugeMetricFamily(
-            "tympan_drift_distance", "From the texts a model was tested on, 0 to 1.", labels=["version", "what"]
+            "tympan_drift_ratio", "Distance from a model's test texts, 0 to 1.", labels=labels
         )
-        large = GaugeMetricFamily(
-            "tympan_drift_large", "1 if it is large and chance does not explain it.", labels=["version", "what"]
-        )
+        chance = GaugeMetricFamily("tympan_drift_chance_ratio", "What of it chance explains, 0 to 1.", labels=labels)
         for drift in told.get("drifts", ()):
             where = [told["version"], drift["what"]]
             distances.add_metric(where, drift["distance"])
-            large.add_metric(where, float(drift["large"]))
+            chance.add_metric(where, drift["chance"])
         measured = GaugeMetricFamily("tympan_drift_measured_timestamp_seconds", "When drift was measured.")
         if told:
             measured.add_metric([], datetime.fromisoformat(told["at"]).timestamp())
-        yield from (distances, large, measured)
+        yield from (distances, chance, measured)

@@ -131,9 +131,9 @@ def test_every_name_begins_with_the_service_and_ends_with_its_unit(client: httpx
         if kind == "counter":
             assert name.endswith("_total")
         else:
-            assert name.endswith(("_seconds", "_tokens", "_windows", "_workers", "_jobs", "_bytes", "_info", "_fds")), (
-                name
-            )
+            assert name.endswith(
+                ("_seconds", "_tokens", "_windows", "_workers", "_jobs", "_bytes", "_info", "_fds", "_ratio")
+            ), name
 
 
 def test_two_services_in_one_process_count_apart(tagger: Tagger) -> None:

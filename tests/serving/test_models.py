@@ -163,14 +163,14 @@ def test_a_model_that_did_not_pass_is_served_only_by_force(caller: httpx.Client,
 
 def test_drift_that_was_measured_is_shown_to_prometheus(caller: httpx.Client, held: Held) -> None:
     drifts = [
-        {"what": "languages", "distance": 0.31, "large": True},
-        {"what": "tokens", "distance": 0.0, "large": False},
+        {"what": "languages", "distance": 0.31, "chance": 0.05, "large": True},
+        {"what": "tokens", "distance": 0.0, "chance": 0.02, "large": False},
     ]
     held.registry.tell_drift(held.first, drifts)
     found = scrape(caller)
-    assert value(found, "drift_distance", version=held.first, what="languages") == 0.31
-    assert value(found, "drift_large", version=held.first, what="languages") == 1
-    assert value(found, "drift_large", version=held.first, what="tokens") == 0
+    assert value(found, "drift_ratio", version=held.first, what="languages") == 0.31
+    assert value(found, "drift_chance_ratio", version=held.first, what="languages") == 0.05
+    assert value(found, "drift_chance_ratio", version=held.first, what="tokens") == 0.02
     assert abs(value(found, "drift_measured_timestamp_seconds") - time.time()) < 60
 
 
