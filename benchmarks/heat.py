@@ -21,8 +21,9 @@ from benchmarks.server import Server, free_port
 from benchmarks.store import Entry, Store, key
 from model.bundle import Bundle
 
-_TOLERANCE: Mapping[Form, float] = {"bundle": 1e-3, "torch": 1e-3, "floats": 1e-3, "shipped": 1e-2}
-"""How far a probability may be from what the same network gives here. Runtimes differ in how they round to 8 bits."""
+_TOLERANCE: Mapping[Form, float] = {"bundle": 1e-3, "torch": 1e-3, "floats": 1e-3, "shipped": 0.2}
+"""How far a probability may be from what the same network gives here. In 8 bits a sum that is fused with the norm after
+it, as others do, is rounded otherwise in every layer."""
 _PROBED = 256
 """Mentions under way when a setting is tried: with long calls, fewer callers than later."""
 

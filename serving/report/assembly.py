@@ -81,7 +81,8 @@ def _comparison(
     weeks = made.baseline.earlier(calendar)
     if len(weeks) < WEEKS:
         return None, None
-    earlier = Comparison(file=made.baseline.file, first=weeks[0], last=weeks[-1], tests=0)
+    other = made.baseline.model if made.baseline.model != made.model else ""
+    earlier = Comparison(file=made.baseline.file, first=weeks[0], last=weeks[-1], tests=0, model=other)
     return earlier, made.baseline.weeks(shape, series, calendar)
 
 
@@ -123,6 +124,7 @@ def _source(made: Collector) -> Source:
         min_score=reading.min_score,
         rows=made.rows,
         failed=made.failed,
+        model=made.model,
         reasons=[(encodable(reason), rows) for reason, rows in made.reasons.most_common(_REASONS)],
     )
 

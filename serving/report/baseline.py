@@ -37,7 +37,8 @@ class Baseline:
         if facts.calendar is None or len(facts.calendar.weeks) < WEEKS:
             weeks = len(facts.calendar.weeks) if facts.calendar else 0
             raise ReportError(where, f"has {weeks} weeks with dates", f"Give one of {WEEKS} weeks or more")
-        self.file, self._facts, self._calendar = facts.source.file, facts, facts.calendar
+        self.file, self.model = facts.source.file, facts.source.model
+        self._facts, self._calendar = facts, facts.calendar
 
     def earlier(self, calendar: Calendar) -> list[date]:
         """Its weeks that the file does not have too."""

@@ -35,8 +35,8 @@ class Collector:
     """Takes every row of a file in order, by `add`; then `facts` is the report.
 
     `owners` are the titles of the departments that priorities name, `earlier` is a report to judge this file by, and
-    `events` are marked on its curves. `metrics` are the bundle's, by which counts are corrected. `seed` chooses the
-    examples. Raises ReportError if `earlier` is of other tags.
+    `events` are marked on its curves. `model` is the version that tags it, and `metrics` are the bundle's, by which
+    counts are corrected. `seed` chooses the examples. Raises ReportError if `earlier` is of other tags.
     """
 
     def __init__(
@@ -49,10 +49,11 @@ class Collector:
         owners: Mapping[str, Titles] | None = None,
         earlier: Facts | None = None,
         events: Sequence[Event] = (),
+        model: str = "",
         metrics: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
-        self.table, self.taxonomy, self.reading, self.layout = table, taxonomy, reading, layout
+        self.table, self.taxonomy, self.reading, self.layout, self.model = table, taxonomy, reading, layout, model
         self.owners, self.events = dict(owners or {}), sorted(events, key=lambda event: event.day)
         self.baseline = Baseline(earlier, taxonomy, reading) if earlier else None
         self._seed, self._columns = seed, {role: column_for(table, role) or "" for role in ("date", "author", "reach")}

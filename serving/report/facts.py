@@ -21,7 +21,10 @@ class _Fact(BaseModel):
 
 
 class Source(_Fact):
-    """The file: how it was read, and what came of its rows (`reasons`: of each failure). `date_column` may be empty."""
+    """The file: how it was read, and what came of its rows (`reasons`: of each failure). `date_column` may be empty.
+
+    `model` is the version that tagged it; empty in reports of before it was written down.
+    """
 
     file: str
     format: str
@@ -31,6 +34,7 @@ class Source(_Fact):
     min_score: float
     rows: int
     failed: int
+    model: str = ""
     reasons: list[tuple[str, int]]
 
 
@@ -166,12 +170,16 @@ class Trends(_Fact):
 
 
 class Comparison(_Fact):
-    """What is normal by: the earlier file, or the other weeks of this one (`file` is None)."""
+    """What is normal by: the earlier file, or the other weeks of this one (`file` is None).
+
+    `model` is the version that tagged the earlier file, if it was another: then a change may be the model's doing.
+    """
 
     file: str | None
     first: date | None
     last: date | None
     tests: int
+    model: str = ""
 
 
 class Word(_Fact):

@@ -72,6 +72,7 @@ class Request:
             owners=owners,
             earlier=self.earlier,
             events=self.events,
+            model=tagger.bundle.version,
             metrics=tagger.bundle.metrics if self.corrected else None,
         )
 

@@ -28,6 +28,8 @@ def show(facts: Facts, language: str, console: Console) -> None:
             *map(Text, (wording.headline(one.kind, one.name), figure, week, view.verdict(one), normal, in_all))
         )
     console.print(figures)
+    if other := view.other_model():
+        console.print(Text(other))
     if unusual := view.unusual():
         table = Table(title=say("unusual"), title_justify="left", show_header=False)
         for strange in unusual[:_LINES]:

@@ -193,6 +193,13 @@ class View:
             )
         return found
 
+    def other_model(self) -> str:
+        """That the earlier file was tagged by another model; empty if it was not."""
+        source, comparison = self.facts.source, self.facts.comparison
+        if not comparison or not comparison.model:
+            return ""
+        return self.wording.say("other_model", file=comparison.file, before=comparison.model, now=source.model)
+
     def notes(self) -> list[str]:
         """How the report is to be read."""
         say, calendar, comparison = self.wording.say, self.facts.calendar, self.facts.comparison

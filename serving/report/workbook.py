@@ -147,7 +147,7 @@ class _Sheets:
         self._table(self._say("failed"), head, list(self._facts.source.reasons), wide=(0,))
 
     def reading(self) -> None:
-        notes = [note for note in (*self._view.notes(), self._view.corrected_note()) if note]
+        notes = [note for note in (self._view.other_model(), *self._view.notes(), self._view.corrected_note()) if note]
         self._table(self._say("reading"), (self._say("reading"),), [(note,) for note in notes], wide=(0,))
 
     def _corrected(self, name: str) -> Sequence[Cell]:

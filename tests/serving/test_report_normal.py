@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,6 +203,23 @@ def test_weeks_that_both_reports_have_are_judged_by_the_others_alone(tagger: Tag
     again = feed_facts(tagger, tmp_path, earlier=facts)
     assert again.comparison is None
     assert again.unusual == []
+
+
+@pytest.mark.parametrize(("before", "said"), [("older-1", True), ("newer-2", False), ("", False)])
+def test_that_another_model_tagged_the_earlier_file_is_said(
+    tagger: Tagger, tmp_path: Path, before: str, said: bool
+) -> None:
+    earlier, path = earlier_and_later(tagger, tmp_path)
+    old = earlier.model_copy(update={"source": earlier.source.model_copy(update={"model": before})})
+    reading = {"watchlist": WATCHED, "target": WATCHED.brand(), "priorities": priorities(tagger)}
+    found = collected(tagger, path, layout(tmp_path, tagger), earlier=old, model="newer-2", **reading).facts()
+    expected = "earlier.csv was tagged by the model older-1, this file by newer-2"
+    for form in ("html", "xlsx"):
+        write(tmp_path / f"report.{form}", found)
+    assert (expected in (tmp_path / "report.html").read_text(encoding="utf-8")) is said
+    sheets = openpyxl.load_workbook(tmp_path / "report.xlsx").worksheets
+    cells = [str(cell.value) for sheet in sheets for row in sheet.rows for cell in row]
+    assert any(expected in cell for cell in cells) is said
 
 
 def test_an_earlier_report_that_cannot_be_compared_is_refused_at_the_start(tagger: Tagger, tmp_path: Path) -> None:
