@@ -33,7 +33,8 @@ def _header(bundle: Bundle) -> str:
 
 def _provenance(provenance: Mapping[str, Any]) -> str:
     splits = ", ".join(f"{count} for {side}" for side, count in provenance["records"].items())
-    settings = ", ".join(f"{key} {value}" for key, value in provenance["settings"].items())
+    used = {**provenance["settings"], **provenance.get("adapted", {})}
+    settings = ", ".join(f"{key} {value}" for key, value in used.items())
     return (
         f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "
         f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,8 +40,13 @@ def train(
     keep_languages: Annotated[
         str, typer.Option(help="Trim the vocabulary to these languages, as in fr,it,en. Empty: keep all.")
     ] = "",
-    epochs: Annotated[int, typer.Option(help="The most passes over the data.", min=1)] = 8,
-    learning_rate: Annotated[float, typer.Option(help="Of the encoder's last layer.", min=0)] = 2e-4,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="The most passes over the data.", min=1, show_default="8, or more where labels are few"),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the encoder's last layer.", min=0, show_default="0.0002")
+    ] = None,
     max_length: Annotated[int, typer.Option(help="Tokens read at once.", min=16, max=512)] = 128,
     precision: Annotated[str, typer.Option(help="`int8` (small and fast) or `fp32`.")] = "int8",
     threshold_shift: Annotated[
@@ -56,6 +62,7 @@ def train(
 ) -> None:
     """Fine-tune an encoder on records and write a bundle, once it has passed its gates.
 
+    Where labels are few it takes settings that suit them, and says so, unless --epochs or --learning-rate is given.
     Killed and run again with the same options, it goes on from the last whole epoch.
 
     Exit code 0: written. 2: refused, nothing was written.
@@ -75,9 +82,12 @@ def train(
     from training.pipeline import Plan
     from training.pipeline import train as run
 
+    chosen: Mapping[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
+    given = {name: value for name, value in chosen.items() if value is not None}
     plan = Plan(
         taxonomy=tags,
-        settings=Settings(epochs=epochs, learning_rate=learning_rate, max_length=max_length, seed=seed),
+        settings=replace(Settings(max_length=max_length, seed=seed), **given),
+        few=not given,
         encoder=encoder,
         keep_languages=tuple(filter(None, keep_languages.split(","))),
         precision="int8" if precision == "int8" else "fp32",

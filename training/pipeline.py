@@ -24,7 +24,7 @@ from model.decode import Calibration, Floats
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from training import encoder as encoders
-from training import weights
+from training import few, weights
 from training.calibrate import calibrate
 from training.card import card
 from training.checkpoint import State
@@ -46,10 +46,11 @@ class Plan:
     """What to train and how.
 
     `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. With `start`, an earlier
-    bundle's weights, training goes on from there instead, by `settings.fine_tuning()`. With `keep_weights` the new
-    bundle keeps its own. `dataset` is the fingerprint of the dataset that the sides were taken from, if they are not
-    all of it. `threshold_shift` is that of `training.calibrate`. 8 bits are compared with 32 on at least
-    `parity_records`, spread over the sides (None: on all, as for a model that ships).
+    bundle's weights, training goes on from there instead, by `settings.fine_tuning()`; otherwise, with `few`, by what
+    suits few labels where they are few. With `keep_weights` the new bundle keeps its own. `dataset` is the fingerprint
+    of the dataset that the sides were taken from, if they are not all of it. `threshold_shift` is that of
+    `training.calibrate`. 8 bits are compared with 32 on at least `parity_records`, spread over the sides (None: on all,
+    as for a model that ships).
     """
 
     taxonomy: Taxonomy
@@ -57,6 +58,7 @@ class Plan:
     encoder: str = encoders.PACKAGE
     keep_languages: tuple[str, ...] = ()
     start: Path | None = None
+    few: bool = False
     keep_weights: bool = False
     dataset: str = ""
     precision: Precision = "int8"
@@ -94,17 +96,21 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         earlier.give(network)
     data = fingerprint([record for found in sides.values() for record in found])
     origin = earlier.identity if earlier else encoder.name
+    settings = plan.settings.fine_tuning() if earlier else plan.settings
+    if plan.few and not earlier:
+        settings = few.adapted(settings, len(sides["train"]), len(plan.taxonomy.labels), console=console)
     run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
     state = fit(
         network,
         examples["train"],
         examples["validation"],
-        settings=plan.settings.fine_tuning() if earlier else plan.settings,
+        settings=settings,
         folder=work / "fit",
         run=run,
         console=console,
     )
     provenance = _provenance(plan, encoder.name, data, sides, state, network)
+    provenance["adapted"] = few.changed(plan.settings, settings)
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)
     shutil.rmtree(work, ignore_errors=True)
