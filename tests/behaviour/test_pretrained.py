@@ -16,9 +16,9 @@ from tests.behaviour.sentences import SENTENCES
 LANGUAGES = tuple(SENTENCES)
 INTENTS = tuple(intent for intent in SENTENCES["fr"] if intent != "none")
 ENOUGH = 0.9
+"""The share of a language's sentences that has to be right: a small model may miss one in ten."""
 UNMOVED = 0.85
 """Of texts, those that keep their intents when a URL follows. French and English keep nearly all, Italian 35 of 40."""
-"""The share of a language's sentences that has to be right: a small model may miss one in ten."""
 
 CHURN = {"fr": "Je résilie.", "it": "Disdico.", "en": "I'm cancelling."}
 MOSTLY = 0.7
