@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / ".venv" / "studio"
@@ -24,8 +25,9 @@ class Server:
     """A server in `folder`, made from the template. Start it, kill it, start it again."""
 
     def __init__(self, folder: Path) -> None:
-        if not (TEMPLATE / "whole").exists():
-            _make_template()
+        with FileLock(f"{TEMPLATE}.lock"):  # two processes that test may come at once
+            if not (TEMPLATE / "whole").exists():
+                _make_template()
         shutil.copytree(TEMPLATE, folder)
         self.folder = folder
         with socket.socket() as free:
