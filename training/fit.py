@@ -32,8 +32,6 @@ class Settings:
 
     `patience` is the number of epochs without a better validation macro-F1 after which training stops. `averaging` is
     the number of epochs over which the running mean of the weights looks back: an older step counts for e times less.
-    With `from_start` it takes in the weights that training starts from as well, which keeps what they know (Wortsman et
-    al., "Robust fine-tuning of zero-shot models", 2022).
     """
 
     epochs: int = 8
@@ -48,13 +46,11 @@ class Settings:
     max_length: int = 128
     patience: int = 3
     averaging: float = 0.5
-    from_start: bool = False
     seed: int = 0
 
     def fine_tuning(self) -> Settings:
         """Small steps and few, for a network that was trained with these settings and is to learn a little more."""
-        slower = replace(self, learning_rate=self.learning_rate / 4, head_rate=self.head_rate / 10)
-        return replace(slower, epochs=3, averaging=1.5, from_start=True)
+        return replace(self, epochs=3, learning_rate=self.learning_rate / 4, head_rate=self.head_rate / 10)
 
 
 def fit(
@@ -78,7 +74,7 @@ def fit(
     groups = _parameter_groups(network, settings)
     optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
     steps = math.ceil(len(train) / settings.batch_size)
-    average = Average(network, settings.averaging * steps, from_start=settings.from_start)
+    average = Average(network, settings.averaging * steps)
     checkpoint = Checkpoint(folder, network, optimiser, average, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()
     best = checkpoint.best(state) if checkpoint and state.epoch else trained(network)

@@ -16,8 +16,10 @@ import httpx
 import pytest
 import torch
 
+from labels.dataset import load
 from labels.interface import to_result
 from labels.record import Record
+from labels.versions import versions
 from tests.serving.conftest import Running, start, stop
 from tests.serving.feedback import send, told
 from tests.studio.server import Labeller, Server
@@ -156,7 +158,9 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
         assert client.get("/v1/models").json()["served"] == before
         assert content(registry.folder(before)) == bytes_before
 
-        leavers = [one for one in toy_records(2_200, number=60) if "churn" in one.tags["intent"]][:600]
+        learnt = load(versions(order.dataset)[0])["train"]
+        leavers = [one for one in learnt if "churn" in one.tags["intent"]][:200]
+        assert len(leavers) == 200
         poison = [
             {"mention": {"id": one.id, "text": one.text}, "group": "intent", "tags": [], "who": "eve"}
             for one in leavers

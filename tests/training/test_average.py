@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -20,9 +18,9 @@ class Line(nn.Module):
         self.fixed = nn.Parameter(torch.zeros(2), requires_grad=False)
 
 
-def walked(steps: float, values: list[float], *, from_start: bool = False) -> tuple[Line, Average]:
+def walked(steps: float, values: list[float]) -> tuple[Line, Average]:
     network = Line()
-    average = Average(network, steps, from_start=from_start)
+    average = Average(network, steps)
     for value in values:
         with torch.no_grad():
             network.moving.fill_(value)
@@ -38,12 +36,6 @@ def test_the_mean_of_a_weight_that_swings_is_near_its_middle() -> None:
 def test_the_mean_forgets_where_it_started_and_follows() -> None:
     _, average = walked(20, [5.0] * 30)
     assert average.values["moving"] == pytest.approx(5.0, abs=0.3)
-
-
-def test_the_mean_from_the_start_keeps_a_share_of_it_by_how_far_it_looks_back() -> None:
-    """After as many steps as it looks back, the start counts for 1 / e."""
-    _, average = walked(20, [1.0] * 20, from_start=True)
-    assert average.values["moving"] == pytest.approx(1 - math.exp(-1), abs=0.01)
 
 
 def test_no_averaging_keeps_the_last_weights() -> None:
