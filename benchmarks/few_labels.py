@@ -20,8 +20,9 @@ from benchmarks.environment import versions
 from benchmarks.errors import BenchmarkError
 from benchmarks.few_ways import WAYS, Given, conditions
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
+from benchmarks.speed import numbers
 from benchmarks.store import Entry, Store, key
-from benchmarks.tasks import TASKS, Material, Source, Task
+from benchmarks.tasks import TASKS, TWO, Material, Source, Task, TwoTasksOption, named, seeds_of
 from labels.dataset import fingerprint
 from labels.record import Record
 from labels.split import split
@@ -34,7 +35,6 @@ VALIDATION = 0.2
 """The share of the labels that Tympan's ways keep to stop and set thresholds by."""
 SETFIT_AT_MOST = 16
 """Labels a tag up to which SetFit is tried: it learns from pairs, and their number grows with the square."""
-_DEFAULT = ("minibar", "banking77")
 _TITLES = {"ordinary": "ordinary", "chosen": "chosen", "frozen": "frozen", "setfit": "SetFit"}
 
 
@@ -67,9 +67,7 @@ class Asked:
 @app.command()
 def main(
     data: Annotated[Path, typer.Option(help="The folder with minibar/ and banking77/.")],
-    only: Annotated[
-        list[str] | None, typer.Option(help="A task of benchmarks.quality; may be repeated.", show_default="the two")
-    ] = None,
+    only: TwoTasksOption = None,
     way: Annotated[list[str] | None, typer.Option(help="A way; may be repeated.", show_default="all")] = None,
     labels: Annotated[str, typer.Option(help="Labels a tag, with commas.")] = "8,16,64",
     seeds: Annotated[str, typer.Option(help="Whole numbers with commas; each draws other labels.")] = "0",
@@ -90,13 +88,16 @@ def main(
 
     python -m benchmarks.few_labels --data ../shared/data --only minibar --way chosen --labels 8 --seeds 0,1,2
     """
-    tasks, ways = _known(only or _DEFAULT, TASKS, "--only"), _known(way or WAYS, WAYS, "--way")
+    tasks, ways = named(only or TWO), list(way or WAYS)
+    if unknown := [name for name in ways if name not in WAYS]:
+        raise BenchmarkError("--way", f"{unknown[0]!r} is none", f"Legal: {', '.join(WAYS)}")
+    counts, drawn_by = numbers(labels, "--labels"), seeds_of(seeds)
     store, console = Store(results, ("outcomes",)), Console(stderr=True)
     torch.set_num_threads(1)  # as SetFit gets, so that seconds compare
     asked = Asked(test=test, steps=steps, encoder=encoder, console=console)
     rows, every = [], []
-    for name in tasks:
-        cells = _cells(TASKS[name], Source(data), _numbers(labels, "--labels"), _numbers(seeds, "--seeds"), asked)
+    for task in tasks:
+        cells = _cells(task, Source(data), counts, drawn_by, asked)
         for found in cells.values():
             for cell in found if not table else ():
                 _measure(cell, ways, store, console)
@@ -206,20 +207,6 @@ def _notes(cells: Sequence[Cell], store: Store, test: int, steps: int) -> tuple[
         f"{versions('setfit')['setfit']} learns from all. It was stopped after {steps:,} steps of 16 pairs. Steps, of "
         f"those that its own settings take: {'; '.join(stopped) or 'none measured'}.",
     )
-
-
-def _known(names: Iterable[str], legal: Iterable[str], option: str) -> list[str]:
-    legal = list(legal)
-    if unknown := [name for name in names if name not in legal]:
-        raise BenchmarkError(option, f"{unknown[0]!r} is none", f"Legal: {', '.join(legal)}")
-    return list(names)
-
-
-def _numbers(text: str, option: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise BenchmarkError(option, f"is {text!r}", "Write whole numbers with commas, as in 8,16") from error
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from benchmarks.embeddings import embeddings
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
 from benchmarks.simulation import FIRST, GROWTH, STRATEGIES, Curve, Pool, simulate
-from benchmarks.tasks import TASKS, Material, Source, Task
+from benchmarks.tasks import TWO, Material, Source, Task, TwoTasksOption, named
 from labels.record import Record
 from training.encoder import PACKAGE
 
@@ -29,7 +29,6 @@ app = typer.Typer(add_completion=False, help="Labels that the queue saves.")
 
 GOAL = 0.95
 """Share of the macro-F1 with all labels that is to be reached."""
-_DEFAULT = ("minibar", "banking77")
 _WORK = Path("runs/labelling")
 _SIDES = ("train", "test")
 
@@ -50,9 +49,7 @@ class Outcome:
 @app.command()
 def main(
     data: Annotated[Path, typer.Option(help="The folder with minibar/ and banking77/.")],
-    only: Annotated[
-        list[str] | None, typer.Option(help="A task of benchmarks.quality; may be repeated.", show_default="the two")
-    ] = None,
+    only: TwoTasksOption = None,
     seeds: Annotated[int, typer.Option(help="Runs of each task, each on its own draw.", min=1)] = 3,
     limit: Annotated[int | None, typer.Option(help="Rows to read of each file, to try it out.", min=1)] = None,
     encoder: Annotated[str, typer.Option(help="As for `tympan train`.")] = PACKAGE,
@@ -68,11 +65,8 @@ def main(
 
     python -m benchmarks.labelling --data ../shared/data --only banking77 --seeds 1 --limit 1000
     """
-    unknown = [name for name in only or () if name not in TASKS]
-    if unknown:
-        raise BenchmarkError("--only", f"{unknown[0]!r} is no task", f"Legal: {', '.join(TASKS)}")
-    source = Source(data, limit)
-    found = [_outcome(TASKS[name], source, range(seeds), encoder=encoder, work=work) for name in only or _DEFAULT]
+    source, tasks = Source(data, limit), named(only or TWO)
+    found = [_outcome(task, source, range(seeds), encoder=encoder, work=work) for task in tasks]
     if picture:
         draw(found, picture)
     Report((_table(found),), _notes(found, encoder)).give(markdown)

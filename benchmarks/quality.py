@@ -27,7 +27,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.measure import measure, measure_baseline
 from benchmarks.report import MarkdownOption, write
 from benchmarks.store import key
-from benchmarks.tasks import TASKS, Material, Source, Task
+from benchmarks.tasks import TASKS, Material, Source, Task, named, seeds_of
 from model.errors import TympanError
 from training.encoder import PACKAGE
 from training.errors import TrainingError
@@ -176,11 +176,11 @@ def main(
     python -m benchmarks.quality --table --markdown docs/quality.md
     """
     try:
-        tasks = [_task(name) for name in only or TASKS]
+        tasks = named(only or TASKS)
         benchmark = Benchmark(
             tasks=tasks,
             settings={task.name: _changed(task.settings, change or ()) for task in tasks},
-            seeds=_seeds(seeds),
+            seeds=seeds_of(seeds),
             encoder=encoder,
             keep_languages=tuple(filter(None, keep_languages.split(","))),
             limit=limit,
@@ -205,19 +205,6 @@ def main(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(1 if failed else 0)
-
-
-def _task(name: str) -> Task:
-    if name not in TASKS:
-        raise BenchmarkError("--only", f"{name!r} is no task", f"Legal: {', '.join(TASKS)}")
-    return TASKS[name]
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise BenchmarkError("--seeds", f"is {text!r}", "Write whole numbers with commas, as in 0,1,2") from error
 
 
 def _changed(settings: Settings, changes: Sequence[str]) -> Settings:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
 
 from benchmarks.errors import BenchmarkError
 from labels.duplicates import normal
@@ -216,3 +218,25 @@ TASKS: Mapping[str, Task] = {
         ),
     )
 }
+
+TWO = ("minibar", "banking77")
+"""Reviews of one tag out of three, and questions of one out of 77."""
+TwoTasksOption = Annotated[
+    list[str] | None, typer.Option(help="A task of benchmarks.quality; may be repeated.", show_default="the two")
+]
+
+
+def named(names: Iterable[str]) -> list[Task]:
+    """The tasks of these names; BenchmarkError if one is none."""
+    names = list(names)
+    if unknown := [name for name in names if name not in TASKS]:
+        raise BenchmarkError("--only", f"{unknown[0]!r} is no task", f"Legal: {', '.join(TASKS)}")
+    return [TASKS[name] for name in names]
+
+
+def seeds_of(text: str) -> list[int]:
+    """The whole numbers of `--seeds`; BenchmarkError if they are none."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise BenchmarkError("--seeds", f"is {text!r}", "Write whole numbers with commas, as in 0,1,2") from error

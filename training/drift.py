@@ -19,7 +19,6 @@ from scipy.cluster.vq import kmeans2, vq
 from scipy.spatial.distance import jensenshannon
 
 from labels.record import Record
-from model.decode import Floats
 from model.language import detect
 from model.mention import wording
 from model.tagger import Tagger
@@ -65,22 +64,24 @@ def drifted(tagger: Tagger, tested: Sequence[Record], recent: Sequence[Record]) 
     """How recent mentions differ from those that a model was tested on; nothing of fewer than LEAST."""
     if len(recent) < LEAST:
         return []
-    kinds = kinds_of(tagger, tested)
-    return drifts(profile(tagger, tested, kinds), profile(tagger, recent, kinds))
+    before, now = _kinds(tagger, tested, recent)
+    return drifts(profile(tagger, tested, before), profile(tagger, recent, now))
 
 
-def kinds_of(tagger: Tagger, mentions: Sequence[Record], *, seed: int = 0) -> Floats | None:
-    """The middles (kinds, width) of the kinds of text among mentions; None if the network gives no vectors."""
-    vectors = tagger.vectors([mention.prepared() for mention in mentions])
-    if vectors is None:
-        return None
-    kinds = max(1, min(_KINDS, len(mentions) // _OF_A_KIND))
-    middles: Floats = kmeans2(vectors, kinds, minit="++", rng=seed)[0]
-    return middles
+def _kinds(tagger: Tagger, tested: Sequence[Record], recent: Sequence[Record], *, seed: int = 0) -> list[Sequence[int]]:
+    """Of which kind every mention of either is, by the kinds of what was tested; none if the network has no vectors."""
+    vectors = [tagger.vectors([mention.prepared() for mention in mentions]) for mentions in (tested, recent)]
+    if vectors[0] is None:
+        return [(), ()]
+    middles = kmeans2(vectors[0], max(1, min(_KINDS, len(tested) // _OF_A_KIND)), minit="++", rng=seed)[0]
+    return [vq(found, middles)[0].tolist() for found in vectors]
 
 
-def profile(tagger: Tagger, mentions: Sequence[Record], kinds: Floats | None = None) -> Profile:
-    """The distributions of mentions, as the model sees them; their own tags are not looked at."""
+def profile(tagger: Tagger, mentions: Sequence[Record], kinds: Sequence[int] = ()) -> Profile:
+    """The distributions of mentions, as the model sees them; their own tags are not looked at.
+
+    `kinds` are those of the mentions, one each, if they are known.
+    """
     texts = [mention.prepared() for mention in mentions]
     probabilities = tagger.probabilities(texts)
     given = tagger.decoder.decisions(probabilities)
@@ -97,9 +98,8 @@ def profile(tagger: Tagger, mentions: Sequence[Record], kinds: Floats | None = N
         found[f"tags of {group.name}"] = tags
         best = np.minimum((probabilities[:, columns].max(axis=1) * _BINS).astype(int), _BINS - 1)
         found[f"certainty of {group.name}"] = Counter(f"{bin_ / _BINS:g} to {(bin_ + 1) / _BINS:g}" for bin_ in best)
-    vectors = None if kinds is None else tagger.vectors(texts)
-    if vectors is not None:
-        found["kinds of text"] = Counter(f"kind {kind + 1}" for kind in vq(vectors, kinds)[0])
+    if kinds:
+        found["kinds of text"] = Counter(f"kind {kind + 1}" for kind in kinds)
     known, unknown = tagger.vocabulary_of(texts)
     found["tokens"] = Counter({"known": known, "unknown": unknown})
     return found

@@ -18,7 +18,7 @@ app = typer.Typer()
 _SAMPLE = 2_000
 """Recent mentions that are looked at."""
 _DRIFT_HOURS = 1
-"""After which `--watch` tags recent mentions again to see whether they have drifted: some 20 seconds of work."""
+"""After which `--watch` tags recent mentions again to see whether they have drifted: less than a minute of work."""
 _CORPORA = Path(__file__).parents[1] / "labels" / "corpora"
 
 

@@ -44,8 +44,8 @@ def due(order: Order, *, enough: int, state: Path | None, drift_age: timedelta =
     asked, since = _last_asked(state) if state else None, told.get("since")
     if asked and (not since or asked > datetime.fromisoformat(since)):
         return "asked for in Label Studio"
-    strange = _large_drifts(order, drift_age)
     taxonomy = Bundle.described(registry.folder(registry.champion() or "")).taxonomy
+    strange = _large_drifts(order, drift_age)
     known = [record for side in load(order.dataset).values() for record in side]
     before = {record.id: (record.tags, record.unsure) for record in known}
     after = merge(known, gather(order.sources, taxonomy))

@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import trained
+from tests.benchmarks import rows, trained
+from tests.encoders import tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of our own in the layout of the public data."""
+    return rows.write(tmp_path_factory.mktemp("public"))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder that knows the words of those rows."""
+    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny", rows.texts())
 
 
 @pytest.fixture(scope="session")

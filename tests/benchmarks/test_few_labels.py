@@ -15,20 +15,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.few_labels import app, drawn
 from benchmarks.few_ways import whole_steps
 from benchmarks.tasks import TASKS, Source
-from tests.benchmarks import rows
-from tests.encoders import tiny_encoder
 
 WAYS = ("ordinary", "chosen", "frozen")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rows.write(tmp_path_factory.mktemp("public"))
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny", rows.texts())
 
 
 @pytest.fixture(scope="module")

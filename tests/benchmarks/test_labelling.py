@@ -13,20 +13,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.labelling import app
 from benchmarks.simulation import FIRST, STRATEGIES, Curve, Pool, simulate
 from model.taxonomy import Taxonomy
-from tests.benchmarks import rows
-from tests.encoders import tiny_encoder
 
 MOODS = Taxonomy.parse('name = "m"\nversion = "1"\n[groups.mood.tags.calm]\n[groups.mood.tags.angry]\n')
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rows.write(tmp_path_factory.mktemp("public"))
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny", rows.texts())
 
 
 def pool(size: int) -> Pool:

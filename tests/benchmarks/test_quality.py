@@ -22,16 +22,6 @@ LEARNS = [f"--set={change}" for change in ("learning_rate=3e-3", "head_rate=1e-2
 """Settings with which the tiny encoder learns the rows, which the real ones are too careful for."""
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rows.write(tmp_path_factory.mktemp("public"))
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny", rows.texts())
-
-
 @pytest.fixture
 def brittle(tmp_path: Path) -> Path:
     """An encoder that 8 bits ruin.
