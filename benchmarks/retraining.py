@@ -145,10 +145,10 @@ def forgetting(
         cells = [f"{100 * entry[group.name]:.1f}" for group in taxonomy.groups]
         cells += [f"{100 * entry[group.name] / first[group.name]:.1f} %" for group in taxonomy.groups]
         cells += [f"{100 * entry[f'{group.name} of {sector}']:.1f}" for group in taxonomy.groups]
-        rows.append((f"{number}", f"{len(new):,}", *cells, f"{entry['seconds'] / 60:.1f}"))
+        rows.append((f"{number}", f"{len(new):,}", *cells))
     groups = [group.name for group in taxonomy.groups]
     columns = ("round", "new labels", *groups, *(f"{name}, of the start" for name in groups))
-    columns += (*(f"{name} of {sector}" for name in groups), "minutes")
+    columns += tuple(f"{name} of {sector}" for name in groups)
     notes = (
         f"Macro-F1 on {len(others['test']):,} texts of the other sectors, which no round learns from, and on "
         f"{len(own['test']):,} of {sector}; seed {seed}. Texts are invented. {machine(processor_limit(), ('torch',))}",

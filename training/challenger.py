@@ -58,6 +58,7 @@ def make(
         keep_languages=tuple(champion.provenance["keep_languages"]),
         precision=champion.provenance["precision"],
         threshold_shift=champion.provenance["threshold_shift"],
+        few=champion.provenance.get("few", False),
         parity_records=_PARITY_RECORDS,
         keep_weights=True,
         dataset=dataset,

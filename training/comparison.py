@@ -69,10 +69,13 @@ class Comparison:
     groups: tuple[Difference, ...]
     tags: tuple[Difference, ...]
     """Those of enough cases, bounded so that all of them hold at once."""
+    confidence: float = 0.95
+    """Of a group's interval, and of those of all tags together."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "records": self.records,
+            "confidence": self.confidence,
             "groups": [difference.to_dict() for difference in self.groups],
             "tags": [difference.to_dict() for difference in self.tags],
         }
@@ -118,7 +121,7 @@ def compare(
         one, many = part.differences(draws, [group.name for group in taxonomy.groups], min_cases)
         groups += [found.difference(tail, part.lang) for found in one]
         tags += [found.difference(narrow, part.lang) for found in many]
-    return Comparison(len(records), tuple(groups), tuple(tags))
+    return Comparison(len(records), tuple(groups), tuple(tags), confidence)
 
 
 @dataclass(frozen=True)

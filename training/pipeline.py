@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import json
-import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,9 +22,10 @@ from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from training import encoder as encoders
 from training import few, weights
+from training.blend import blend
 from training.calibrate import calibrate
 from training.card import card
-from training.checkpoint import State
+from training.checkpoint import State, trained
 from training.errors import TrainingError
 from training.evaluate import evaluate
 from training.examples import Examples, truth
@@ -35,6 +33,7 @@ from training.export import export, quantise
 from training.fit import Settings, fit, seed
 from training.network import Network
 from training.parity import check_export, check_quantised
+from training.provenance import tested_on, versions
 
 Precision = Literal["int8", "fp32"]
 _PARITY_TEXTS = 200
@@ -99,6 +98,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     settings = plan.settings.fine_tuning() if earlier else plan.settings
     if plan.few and not earlier:
         settings = few.adapted(settings, len(sides["train"]), len(plan.taxonomy.labels), console=console)
+    before = trained(network)
     run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
     state = fit(
         network,
@@ -111,6 +111,9 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     )
     provenance = _provenance(plan, encoder.name, data, sides, state, network)
     provenance["adapted"] = few.changed(plan.settings, settings)
+    if earlier:
+        provenance["blend"] = blend(network, before, examples["validation"], settings.batch_size)
+        console.print(f"of the way from the weights before: {100 * provenance['blend']:.0f} %", highlight=False)
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)
     shutil.rmtree(work, ignore_errors=True)
@@ -229,7 +232,6 @@ def _config(network: Network) -> dict[str, Any]:
 def _provenance(
     plan: Plan, encoder: str, data: str, sides: Mapping[str, Sequence[Record]], state: State, network: Network
 ) -> dict[str, Any]:
-    libraries = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "tympan")
     return {
         "encoder": encoder,
         "keep_languages": list(plan.keep_languages),
@@ -241,19 +243,8 @@ def _provenance(
         "tested_on": tested_on(sides["test"]),
         "records": {side: len(found) for side, found in sides.items()},
         "settings": asdict(plan.settings),
+        "few": plan.few,
         "bfloat16": network.mixed,
         "best_epoch": state.best_epoch,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in libraries}},
+        "versions": versions(),
     }
-
-
-def tested_on(records: Sequence[Record]) -> str:
-    """64 hexadecimal digits of which records they are, whatever their labels."""
-    return hashlib.sha256("\n".join(sorted(record.id for record in records)).encode()).hexdigest()
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"

@@ -62,7 +62,8 @@ def _page(trial: Trial) -> Iterator[str]:
 
 
 def _comparison(found: Comparison) -> Iterator[str]:
-    yield "Macro-F1 by group, in points; the change lies in the interval with 95 % confidence.\n"
+    sure = f"{100 * found.confidence:g} % confidence"
+    yield f"Macro-F1 by group, in points; the change lies in the interval with {sure}.\n"
     yield from _differences(found.groups)
     if not found.tags:
         return

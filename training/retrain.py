@@ -29,7 +29,7 @@ from training import challenger
 from training.encoder import PACKAGE
 from training.errors import GateError, TrainingError
 from training.gather import Sources, gather
-from training.pipeline import tested_on
+from training.provenance import tested_on
 from training.release import Rules
 from training.report import write
 from training.trial import compared

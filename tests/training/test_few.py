@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from labels.record import write
 from model.bundle import LAYOUT, Bundle
 from tests.training.toys import TOML, toy_records, toy_settings
-from training import few
+from training import challenger, few
 from training.fit import Settings
 from training.pipeline import Plan, train
 from training.weights import FOLDER
@@ -71,6 +71,13 @@ def test_fine_tuning_from_its_weights_is_as_it_was(small: tuple[Bundle, str], pl
     bundle = train(FEW, tmp_path / "next", wanted, console=Console(file=said, width=200))
     assert "few labels" not in said.getvalue()
     assert bundle.provenance["adapted"] == few.changed(plan.settings, plan.settings.fine_tuning())
+
+
+def test_made_anew_after_it_a_model_adapts_again(small: tuple[Bundle, str], source: Path, tmp_path: Path) -> None:
+    champion, console = small[0], Console(file=io.StringIO())
+    wanted = {"taxonomy": champion.taxonomy, "dataset": "", "encoder": str(source), "anew": True}
+    bundle = challenger.make(champion, FEW, (), tmp_path / "anew", **wanted, console=console)
+    assert bundle.provenance["adapted"] == champion.provenance["adapted"]
 
 
 @pytest.mark.parametrize("given", [(), ("--epochs", "1"), ("--learning-rate", "0.01")])
