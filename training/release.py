@@ -4,6 +4,7 @@
     min_cases = 20        # of a tag in one language, from which it is held to be no worse
     max_ece = 0.05        # calibration error of every group
     max_latency = 1.2     # times the champion's
+    max_withdrawn = 0.25  # of a tag's min_cases or more in one language, the share that new labels deny
     tags = ["*"]          # the tags that matter, as patterns of GROUP/TAG
     languages = ["*"]     # the languages that matter
 
@@ -14,7 +15,7 @@ challenger at all.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from training.comparison import EVERY, Comparison, Difference
 from training.errors import TrainingError
+from training.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Rules:
     min_cases: int = 20
     max_ece: float = 0.05
     max_latency: float = 1.2
+    max_withdrawn: float = 0.25
     tags: tuple[str, ...] = ("*",)
     languages: tuple[str, ...] = ("*",)
 
@@ -59,11 +62,10 @@ class Rules:
                         f"rules: {name}", f"{pattern!r} is of none", f"Legal: {', '.join(sorted(known))}"
                     )
 
-    def matters(self, difference: Difference) -> bool:
-        """Whether the gate looks at it."""
-        tag = f"{difference.group}/{difference.tag}"
-        named = any(fnmatchcase(tag, pattern) for pattern in self.tags)
-        return named and (difference.lang == EVERY or any(fnmatchcase(difference.lang, one) for one in self.languages))
+    def matters(self, found: Difference | Withdrawal) -> bool:
+        """Whether the gate looks at its tag in its language."""
+        named = any(fnmatchcase(f"{found.group}/{found.tag}", pattern) for pattern in self.tags)
+        return named and (found.lang == EVERY or any(fnmatchcase(found.lang, one) for one in self.languages))
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,20 @@ class Verdict:
         return {"passed": self.passed, "findings": [asdict(finding) for finding in self.findings]}
 
 
-def judge(comparison: Comparison, figures: Mapping[str, Any], latency: float, rules: Rules) -> Verdict:
+def judge(
+    comparison: Comparison,
+    figures: Mapping[str, Any],
+    latency: float,
+    rules: Rules,
+    withdrawn: Sequence[Withdrawal] = (),
+) -> Verdict:
     """Hold a challenger to the rules.
 
-    `figures` are those of `training.evaluate.figures` for it, and `latency` its time for the same texts as a multiple
-    of the champion's.
+    `figures` are those of `training.evaluate.figures` for it, `latency` its time for the same texts as a multiple of
+    the champion's, and `withdrawn` what its labels deny of those that the champion learnt from.
     """
-    return Verdict(tuple(_findings(comparison, figures, latency, rules)))
+    denied = [one for one in withdrawn if one.cases >= rules.min_cases and rules.matters(one)]
+    return Verdict((*_findings(comparison, figures, latency, rules), *(_kept(one, rules) for one in denied)))
 
 
 def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float, rules: Rules) -> Iterator[Finding]:
@@ -124,6 +133,12 @@ def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float
         yield Finding("calibration error", name, f"{error:.3f}", f"at most {rules.max_ece:g}", error <= rules.max_ece)
     bound = f"at most {rules.max_latency:g} times the champion's"
     yield Finding("latency", "the same texts", f"{latency:.2f} times", bound, latency <= rules.max_latency)
+
+
+def _kept(found: Withdrawal, rules: Rules) -> Finding:
+    where = f"{found.group}/{found.tag} in {found.lang}, {found.cases} cases learnt"
+    figure, bound = f"new labels deny {found.denied}", f"at most {100 * rules.max_withdrawn:g} %"
+    return Finding("withdrawn labels", where, figure, bound, found.share <= rules.max_withdrawn)
 
 
 def _most(found: Difference, comparison: Comparison) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from training.provenance import tested_on
 from training.release import Rules
 from training.report import write
 from training.trial import compared
+from training.withdrawal import withdrawals
 
 WHO = "tympan retrain"
 State = Literal["unchanged", "promoted", "kept"]
@@ -104,14 +106,16 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
     version = _held(order, dataset) or _made(order, champion, after, new, dataset, console)
     told("measuring", new=len(new), version=version)
     console.print(f"comparing {version} with {champion.version}")
+    known, today = load(base), load(after)
     trial = compared(
         champion,
         Bundle.read(registry.folder(version)),
-        load(base)["test"],
-        load(after)["test"],
+        known["test"],
+        today["test"],
         rules=order.rules,
         recent=order.recent,
         new=len(new),
+        withdrawn=withdrawals(*(chain(*sides.values()) for sides in (known, today))),
     )
     report = write(trial, registry.path / "reports")
     if order.recent:

@@ -15,6 +15,7 @@ from training.drift import Drift, drifted
 from training.evaluate import evaluate
 from training.impact import Shift, shifts
 from training.release import Rules, Verdict, judge
+from training.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,13 @@ def compared(
     rules: Rules,
     recent: Sequence[Record] = (),
     new: int = 0,
+    withdrawn: Sequence[Withdrawal] = (),
 ) -> Trial:
     """Compare two models on the test side of the champion's own training, `known`, and on what is new there.
 
     `tested` is the test side of today, whose labels hold: of both what was known and what is new. `recent` are
-    mentions without labels, and `new` is how many records the champion has not learnt from.
+    mentions without labels, `new` is how many records the champion has not learnt from, and `withdrawn` what today's
+    labels deny of those that it has.
     """
     before, after = (Tagger.load(bundle.path) for bundle in (champion, challenger))
     ids = {record.id for record in known}
@@ -66,7 +69,7 @@ def compared(
         fresh=compare(fresh, before, after, min_cases=1, confidence=rules.confidence) if fresh else None,
         figures=figures,
         latency=slower,
-        verdict=judge(on_frozen, figures, slower, rules),
+        verdict=judge(on_frozen, figures, slower, rules, withdrawn),
         shifts=shifts(recent, before, after) if recent else (),
         drifts=drifted(before, frozen, recent),
         recent=len(recent),

@@ -168,9 +168,10 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
         assert set(told(send(client, *poison))) == {"stored"}
         done = retrain(order, server)
         assert done.returncode == 1, done.stdout + done.stderr
-        assert "intent" in done.stdout and "churn" in done.stdout
+        assert "intent/churn in " in done.stdout
         assert client.get("/v1/models").json()["served"] == before == registry.champion()
         told_of = client.get("/v1/retraining").json()
-        assert told_of["state"] == "kept" and "churn" in told_of["reasons"][0]
+        assert told_of["state"] == "kept"
+        assert any("intent/churn in " in reason for reason in told_of["reasons"])
     assert crowd.failures == []
     assert crowd.models == [before, after, before]
