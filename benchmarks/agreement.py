@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from benchmarks.places import ROOT
 from benchmarks.report import MarkdownOption, Report, Table, start
 from labels.consensus import alpha, kappa
 from labels.record import Record
 from model.taxonomy import DEFAULT, Taxonomy
 from training.examples import truth
 
-READINGS = Path(__file__).parent / "readings"
+READINGS = ROOT / "benchmarks" / "readings"
 SUPPORT = 5
 """Readings of a tag, by either reader, below which its agreement is chance and is not shown."""
 

@@ -18,11 +18,11 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.cache import encoder_name
-from benchmarks.labelling import GOAL, pools
-from benchmarks.measure import measure
+from benchmarks.labelling.__main__ import GOAL, pools
+from benchmarks.labelling.simulation import Head, Pool, Positions, at_random, by_queue, rounds
+from benchmarks.quality.cache import encoder_name
+from benchmarks.quality.measure import measure
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
-from benchmarks.simulation import Head, Pool, Positions, at_random, by_queue, rounds
 from benchmarks.store import Store, key
 from benchmarks.tasks import TASKS, Material, Source, Task
 from labels.dataset import fingerprint

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import typer
 
 from benchmarks.agreement import Readings
 from benchmarks.agreement import report as agreement
+from benchmarks.places import CORPORA
 from benchmarks.report import MarkdownOption, Report, Table, start
 from labels.record import Record, read
 from model.taxonomy import DEFAULT, Taxonomy
 
-CORPORA = Path(__file__).parents[1] / "labels" / "corpora"
 _LENGTHS = ((5, "1 to 5"), (20, "6 to 20"), (50, "21 to 50"), (1_000, "over 50"))
 
 app = typer.Typer(add_completion=False, help="What the corpora hold.")

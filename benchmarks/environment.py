@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.places import RIVALS, ROOT
 
-RIVALS = Path(__file__).parent / "rivals"
-FOLDER = Path(__file__).parents[1] / ".venv" / "rivals"
+FOLDER = ROOT / ".venv" / "rivals"
 
 
 def python(name: str, folder: Path = FOLDER, *, console: Console | None = None) -> Path:

@@ -16,9 +16,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
-from benchmarks.baseline import Baseline
-from benchmarks.corpora import CORPORA
 from benchmarks.errors import BenchmarkError
+from benchmarks.places import CORPORA, ROOT
+from benchmarks.quality.baseline import Baseline
 from benchmarks.report import END, START, MarkdownOption, Report, Table, percent, start, write
 from labels.record import Record
 from labels.record import read as read_records
@@ -31,7 +31,7 @@ from training.evaluate import evaluate
 
 app = typer.Typer(add_completion=False, help="A bundle on real public mentions.")
 
-LABELS = Path(__file__).parent / "real"
+LABELS = ROOT / "benchmarks" / "real"
 _CARD = f"""
 ## On real mentions
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.places import CORPORA, RESULTS, ROOT
 from benchmarks.report import MarkdownOption, Report, Table, machine, start
 from benchmarks.store import Store, key
 from benchmarks.tasks import TASKS, Source
@@ -32,9 +33,7 @@ from training.pipeline import Plan, train
 from training.weights import FOLDER
 
 app = typer.Typer(add_completion=False, help="Retraining round after round: what it learns and what it forgets.")
-CORPORA = Path(__file__).parents[1] / "labels" / "corpora"
-RESULTS = Path(__file__).parent / "results" / "retraining.json"
-WORK = Path(__file__).parents[1] / "runs" / "retraining"
+WORK = ROOT / "runs" / "retraining"
 LANGUAGES = ("fr", "it", "en")
 Sides = Mapping[str, Sequence[Record]]
 
@@ -51,7 +50,7 @@ def stream(
     anew: Annotated[bool, typer.Option(help="Train anew in every round as well, to compare.")] = True,
     seed: SeedOption = 0,
     work: WorkOption = WORK,
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = RESULTS / "retraining.json",
     markdown: MarkdownOption = None,
 ) -> None:
     """App reviews (minibar) come in rounds: macro-F1 on an app that is never learnt, after each.
@@ -104,7 +103,7 @@ def forgetting(
     epochs: Annotated[int, typer.Option(help="Of the first model.", min=1)] = 5,
     seed: SeedOption = 0,
     work: WorkOption = WORK,
-    results: ResultsOption = RESULTS,
+    results: ResultsOption = RESULTS / "retraining.json",
     markdown: MarkdownOption = None,
 ) -> None:
     """A model that knows all sectors but one learns that one, round after round: macro-F1 on the others, after each.

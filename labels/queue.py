@@ -4,7 +4,7 @@ Of the most doubtful texts, as many clusters are made as there are places, and t
 batch of Zhdanov, "Diverse mini-batch active learning" (2019), whose k-means is weighted with the doubt as well. Doubt
 is the distance to the decision, in log-odds: to a tag's threshold, or in an exclusive group to its closest rival
 (margin sampling: Scheffer et al., "Active hidden Markov models for information extraction", 2001). The vectors that
-are clustered are the log-odds themselves: in `benchmarks/labelling.py`, TF-IDF of the texts and farthest points
+are clustered are the log-odds themselves: in `benchmarks/labelling`, TF-IDF of the texts and farthest points
 (Sener & Savarese, "A core-set approach", 2018) took as many labels to the same end, and entropy took more.
 """
 

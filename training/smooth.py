@@ -20,7 +20,7 @@ PRODUCTS = ("MatMul", "Attention")
 _SHARE = 0.65
 _SHARE_OF_NARROWING = 0.85
 """How much of the difficulty the weights take over; more where a product narrows, which is after the activation
-function, whose outputs have the largest outliers (`benchmarks/quantisation.py` compares shares)."""
+function, whose outputs have the largest outliers (`benchmarks/quantisation` compares shares)."""
 
 
 def smooth(

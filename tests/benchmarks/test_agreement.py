@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.agreement import READINGS, Readings
-from benchmarks.corpora import CORPORA
+from benchmarks.places import CORPORA
 from labels import record
 from model.taxonomy import DEFAULT, Taxonomy
 

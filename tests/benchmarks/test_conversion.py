@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from benchmarks.batches import feed
 from benchmarks.conversion import for_rivals, for_transformers, largest_difference
+from benchmarks.quantisation.batches import feed
 from benchmarks.rival import MeanPooledForSequenceClassification
 from model.bundle import Bundle
 from model.tagger import Tagger

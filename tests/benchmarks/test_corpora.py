@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.corpora import CORPORA, report
+from benchmarks.corpora import report
+from benchmarks.places import CORPORA
 from labels.record import read
 from model.taxonomy import DEFAULT, Taxonomy
 

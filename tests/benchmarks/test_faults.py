@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.attacks import hostile
-from benchmarks.change import Tally, held
 from benchmarks.errors import BenchmarkError
-from benchmarks.faults import CASES, app
-from benchmarks.finding import Check, Finding, Setting, flat, grown, report
-from benchmarks.malformed import HARMLESS, MALFORMED
-from benchmarks.subject import Subject
-from benchmarks.traffic import Answer, Caller, Closed, Open, counted, get, post, tagging
+from benchmarks.faults.__main__ import CASES, app
+from benchmarks.faults.attacks import hostile
+from benchmarks.faults.change import Tally, held
+from benchmarks.faults.finding import Check, Finding, Setting, flat, grown, report
+from benchmarks.faults.malformed import HARMLESS, MALFORMED
+from benchmarks.faults.subject import Subject
+from benchmarks.faults.traffic import Answer, Caller, Closed, Open, counted, get, post, tagging
 from model.bundle import Bundle
 from model.errors import BundleError
 from model.tagger import Tagger

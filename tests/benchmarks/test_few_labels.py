@@ -12,8 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.few_labels import app, drawn
-from benchmarks.few_ways import whole_steps
+from benchmarks.few_labels.__main__ import app, drawn
+from benchmarks.few_labels.ways import whole_steps
 from benchmarks.tasks import TASKS, Source
 
 WAYS = ("ordinary", "chosen", "frozen")

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
     ],
 )
 def test_help_shows_examples_and_every_program_writes_markdown(name: str) -> None:
-    app = importlib.import_module(f"benchmarks.{name}").app
+    found = importlib.import_module(f"benchmarks.{name}")
+    app = (importlib.import_module(f"{found.__name__}.__main__") if hasattr(found, "__path__") else found).app
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).output
     assert "For example:" in shown
     assert f"python -m benchmarks.{name}" in shown

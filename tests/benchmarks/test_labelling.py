@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from benchmarks.confirmation import app as confirmation
 from benchmarks.errors import BenchmarkError
-from benchmarks.labelling import app
-from benchmarks.simulation import FIRST, STRATEGIES, Curve, Pool, simulate
+from benchmarks.labelling.__main__ import app
+from benchmarks.labelling.simulation import FIRST, STRATEGIES, Curve, Pool, simulate
 from model.taxonomy import Taxonomy
 
 MOODS = Taxonomy.parse('name = "m"\nversion = "1"\n[groups.mood.tags.calm]\n[groups.mood.tags.angry]\n')

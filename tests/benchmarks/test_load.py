@@ -14,14 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import environment
-from benchmarks.callers import Load, Reading, put
-from benchmarks.entrant import ENTRANTS, RIVALRY, TYMPAN, Entrant, Setting
 from benchmarks.errors import BenchmarkError
-from benchmarks.heat import Conditions, Outcome, Result, agree
-from benchmarks.load import app
-from benchmarks.server import Server, free_port
+from benchmarks.load.__main__ import app
+from benchmarks.load.callers import Load, Reading, put
+from benchmarks.load.entrant import ENTRANTS, RIVALRY, TYMPAN, Entrant, Setting
+from benchmarks.load.heat import Conditions, Outcome, Result, agree
+from benchmarks.load.server import Server, free_port
+from benchmarks.load.verdict import load_table, settings_note, verdicts
 from benchmarks.store import Store
-from benchmarks.verdict import load_table, settings_note, verdicts
 from model.bundle import Bundle
 from tests.benchmarks import trained
 

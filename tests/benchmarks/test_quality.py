@@ -11,8 +11,8 @@ from click.testing import Result
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from benchmarks.baseline import Baseline
-from benchmarks.quality import app
+from benchmarks.quality.__main__ import app
+from benchmarks.quality.baseline import Baseline
 from benchmarks.tasks import TASKS, Material, Source
 from labels.duplicates import normal
 from tests.benchmarks import rows

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.forms import FORMS
-from benchmarks.graphs import without_fused_products
-from benchmarks.quantisation import app
-from benchmarks.trial import Court, Trial
+from benchmarks.quantisation.__main__ import app
+from benchmarks.quantisation.forms import FORMS
+from benchmarks.quantisation.graphs import without_fused_products
+from benchmarks.quantisation.trial import Court, Trial
 from labels.record import write
 from model.bundle import LAYOUT, Bundle
 from tests.benchmarks import trained

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.contender import Contender
 from benchmarks.errors import BenchmarkError
-from benchmarks.speed import app
+from benchmarks.speed.__main__ import app
+from benchmarks.speed.contender import Contender
 from tests.benchmarks import trained
 
 

@@ -1,0 +1,1 @@
+"""Whole files: `python -m benchmarks.exports`."""

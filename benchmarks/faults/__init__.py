@@ -1,0 +1,1 @@
+"""Overload, faults and hostile input: `python -m benchmarks.faults`."""

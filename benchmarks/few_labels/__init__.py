@@ -1,0 +1,1 @@
+"""Few labels: `python -m benchmarks.few_labels`."""

@@ -1,0 +1,1 @@
+"""What the labelling queue saves: `python -m benchmarks.labelling`."""

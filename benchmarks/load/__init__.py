@@ -1,0 +1,1 @@
+"""Tympan beside other servers: `python -m benchmarks.load`."""

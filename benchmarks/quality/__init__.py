@@ -1,0 +1,1 @@
+"""What is learnt of public data: `python -m benchmarks.quality`."""

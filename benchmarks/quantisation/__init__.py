@@ -1,0 +1,1 @@
+"""What fewer bits cost: `python -m benchmarks.quantisation`."""

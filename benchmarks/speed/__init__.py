@@ -1,0 +1,1 @@
+"""A bundle beside a pipeline of the same weights: `python -m benchmarks.speed`."""
