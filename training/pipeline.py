@@ -112,7 +112,8 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     provenance = _provenance(plan, encoder.name, data, sides, state, network)
     provenance["adapted"] = few.changed(plan.settings, settings)
     if earlier:
-        provenance["blend"] = blend(network, before, examples["validation"], settings.batch_size)
+        best, size = state.best_score, settings.batch_size
+        provenance["blend"] = blend(network, before, examples["validation"], score=best, batch_size=size)
         console.print(f"of the way from the weights before: {100 * provenance['blend']:.0f} %", highlight=False)
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)

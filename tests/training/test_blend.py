@@ -43,7 +43,7 @@ def test_training_that_did_harm_is_followed_a_part_of_the_way_only(
     harmed = {name: value + torch.randn(value.shape, generator=chance) for name, value in learnt.items()}
     network.load_state_dict(harmed, strict=False)
     worst = macro_f1(network, validation, 16)
-    share = blend(network, learnt, validation, 16)
+    share = blend(network, learnt, validation, score=worst, batch_size=16)
     assert share < 1
     assert macro_f1(network, validation, 16) > worst
     for name, value in trained(network).items():
@@ -54,5 +54,6 @@ def test_training_that_did_nothing_but_good_is_followed_all_the_way(
     network: Network, learnt: dict[str, Tensor], source: Path, validation: Examples
 ) -> None:
     nothing = trained(toy_network(encoders.load(str(source)), toy_settings()))
-    assert blend(network, nothing, validation, 16) == 1
+    best = macro_f1(network, validation, 16)
+    assert blend(network, nothing, validation, score=best, batch_size=16) == 1
     assert all(torch.equal(value, learnt[name]) for name, value in trained(network).items())
