@@ -33,6 +33,8 @@ from training.pipeline import Plan, train
 from training.weights import FOLDER
 
 app = typer.Typer(add_completion=False, help="Retraining round after round: what it learns and what it forgets.")
+REVISION = 2
+"""Of what a round does; raised when that changes, so that figures of before are not mixed with those of after."""
 WORK = ROOT / "runs" / "retraining"
 LANGUAGES = ("fr", "it", "en")
 Sides = Mapping[str, Sequence[Record]]
@@ -69,7 +71,15 @@ def stream(
         new = {record.id for record in known[1]} - {record.id for record in known[0]}
         found = {}
         for way in ("fine-tuned", *(("anew",) if anew else ())):
-            name = key(kind="stream", way=way, number=number, rounds=rounds, seed=seed, data=fingerprint(learnt))
+            name = key(
+                kind="stream",
+                revision=REVISION,
+                way=way,
+                number=number,
+                rounds=rounds,
+                seed=seed,
+                data=fingerprint(learnt),
+            )
             folder = work / f"stream-{seed}-{len(learnt)}-{rounds}-{way}-{number}"
             before = work / f"stream-{seed}-{len(learnt)}-{rounds}-fine-tuned-{number - 1}"
             if not (entry := store.get("rounds", name)):
@@ -127,10 +137,19 @@ def forgetting(
         new = {record.id for record in own["train"][len(own["train"]) * max(0, number - 1) // rounds : upto]}
         sides = {
             "train": [*others["train"], *own["train"][:upto]],
-            "validation": others["validation"],
+            "validation": [*others["validation"], *own["validation"][: len(own["validation"]) * number // rounds]],
             "test": others["test"],
         }
-        name = key(kind="forgetting", sector=sector, number=number, rounds=rounds, seed=seed, epochs=epochs)
+        name = key(
+            kind="forgetting",
+            revision=REVISION,
+            sector=sector,
+            number=number,
+            rounds=rounds,
+            seed=seed,
+            epochs=epochs,
+            data=fingerprint(records),
+        )
         if not (entry := store.get("rounds", name)):
             settings = Settings(epochs=epochs, seed=seed)
             plan = Plan(taxonomy=taxonomy, settings=settings, keep_languages=LANGUAGES, precision="fp32")

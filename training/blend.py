@@ -1,4 +1,4 @@
-"""The weights before and after fine-tuning, mixed so that nothing of what was known is given up without need.
+"""The weights before and after fine-tuning, mixed so that less of what was known is given up.
 
 Weights on the straight line between a network and itself fine-tuned keep what it knew better than those at the line's
 end, and have most of what is new (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). How far to go is

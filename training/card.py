@@ -38,8 +38,15 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     return (
         f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "
         f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}. "
+        f"{_way(provenance)}"
         f"Multiplied in {16 if provenance['bfloat16'] else 32}-bit floats.\n"
     )
+
+
+def _way(provenance: Mapping[str, Any]) -> str:
+    """Of a fine-tuned model, how far it went."""
+    share = provenance.get("blend")
+    return f"Weights: {100 * share:g} % of the way from those of {provenance['start']}. " if share else ""
 
 
 def _group(name: str, figures: Mapping[str, Any], languages: Sequence[str]) -> str:

@@ -58,7 +58,7 @@ def make(
         keep_languages=tuple(champion.provenance["keep_languages"]),
         precision=champion.provenance["precision"],
         threshold_shift=champion.provenance["threshold_shift"],
-        few=champion.provenance.get("few", False),
+        few=champion.provenance.get("few", "batch_size" in champion.provenance.get("adapted", {})),  # as told before
         parity_records=_PARITY_RECORDS,
         keep_weights=True,
         dataset=dataset,

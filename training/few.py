@@ -33,7 +33,7 @@ def adapted(settings: Settings, texts: int, tags: int, *, console: Console | Non
     found = replace(settings, batch_size=_BATCH, epochs=epochs, patience=epochs)
     if console:
         told = f"few labels, {texts:,} texts for {tags:,} tags: batches of {_BATCH} and {epochs} epochs"
-        console.print(f"{told}, unless --epochs or --learning-rate is given", highlight=False)
+        console.print(told, highlight=False)
     return found
 
 

@@ -51,7 +51,8 @@ class Settings:
     def fine_tuning(self) -> Settings:
         """Small steps and few, for a network that was trained with these settings and is to learn a little more.
 
-        The first epoch without a gain is the last: what is read again was learnt before, and is soon known by heart.
+        The first epoch that is no better than the one before is the last: what is read again was learnt before, and is
+        soon known by heart.
         """
         gently = replace(self, learning_rate=self.learning_rate / 4, head_rate=self.head_rate / 10)
         return replace(gently, epochs=3, patience=1)

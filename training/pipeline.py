@@ -114,7 +114,8 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     if earlier:
         best, size = state.best_score, settings.batch_size
         provenance["blend"] = blend(network, before, examples["validation"], score=best, batch_size=size)
-        console.print(f"of the way from the weights before: {100 * provenance['blend']:.0f} %", highlight=False)
+        told = f"weights kept: {100 * provenance['blend']:.0f} % of the way from those before"
+        console.print(told, highlight=False)
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)
     shutil.rmtree(work, ignore_errors=True)

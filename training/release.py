@@ -4,7 +4,7 @@
     min_cases = 20        # of a tag in one language, from which it is held to be no worse
     max_ece = 0.05        # calibration error of every group
     max_latency = 1.2     # times the champion's
-    max_withdrawn = 0.25  # of a tag's min_cases or more in one language, the share that new labels deny
+    max_withdrawn = 0.25  # of a tag's known cases in one language, if min_cases or more, the share that new labels deny
     tags = ["*"]          # the tags that matter, as patterns of GROUP/TAG
     languages = ["*"]     # the languages that matter
 
@@ -111,7 +111,7 @@ def judge(
     """Hold a challenger to the rules.
 
     `figures` are those of `training.evaluate.figures` for it, `latency` its time for the same texts as a multiple of
-    the champion's, and `withdrawn` what its labels deny of those that the champion learnt from.
+    the champion's, and `withdrawn` what its labels deny of those that were known.
     """
     denied = [one for one in withdrawn if one.cases >= rules.min_cases and rules.matters(one)]
     return Verdict((*_findings(comparison, figures, latency, rules), *(_kept(one, rules) for one in denied)))
@@ -136,7 +136,7 @@ def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float
 
 
 def _kept(found: Withdrawal, rules: Rules) -> Finding:
-    where = f"{found.group}/{found.tag} in {found.lang}, {found.cases} cases learnt"
+    where = f"{found.group}/{found.tag} in {found.lang}, {found.cases} known cases"
     figure, bound = f"new labels deny {found.denied}", f"at most {100 * rules.max_withdrawn:g} %"
     return Finding("withdrawn labels", where, figure, bound, found.share <= rules.max_withdrawn)
 

@@ -52,7 +52,7 @@ def compared(
 
     `tested` is the test side of today, whose labels hold: of both what was known and what is new. `recent` are
     mentions without labels, `new` is how many records the champion has not learnt from, and `withdrawn` what today's
-    labels deny of those that it has.
+    labels deny of those that were known.
     """
     before, after = (Tagger.load(bundle.path) for bundle in (champion, challenger))
     ids = {record.id for record in known}

@@ -1,4 +1,4 @@
-"""Of what a champion learnt, how much new labels take back: a few are mistakes mended, many a tag that is lost.
+"""Of the labels that were known, how many new ones take back: a few are mistakes mended, many a tag that is lost.
 
 Labels that are wrong are seldom wrong at random: one person, or one mapping of columns, denies one tag. Training that
 clings to what it knows may hide that for a while, which is why labels are looked at as well as what they lead to.
@@ -19,7 +19,7 @@ Case = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """Of the `cases` of a tag in one language that were learnt, how many new labels deny."""
+    """Of the known `cases` of a tag in one language, how many new labels deny."""
 
     group: str
     tag: str

@@ -168,10 +168,10 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
         assert set(told(send(client, *poison))) == {"stored"}
         done = retrain(order, server)
         assert done.returncode == 1, done.stdout + done.stderr
-        assert "intent/churn in " in done.stdout
+        assert "withdrawn labels, intent/churn in " in done.stdout
         assert client.get("/v1/models").json()["served"] == before == registry.champion()
         told_of = client.get("/v1/retraining").json()
         assert told_of["state"] == "kept"
-        assert any("intent/churn in " in reason for reason in told_of["reasons"])
+        assert any(reason.startswith("withdrawn labels, intent/churn in ") for reason in told_of["reasons"])
     assert crowd.failures == []
     assert crowd.models == [before, after, before]

@@ -71,6 +71,12 @@ def test_fine_tuning_from_its_weights_is_as_it_was(small: tuple[Bundle, str], pl
     bundle = train(FEW, tmp_path / "next", wanted, console=Console(file=said, width=200))
     assert "few labels" not in said.getvalue()
     assert bundle.provenance["adapted"] == few.changed(plan.settings, plan.settings.fine_tuning())
+    assert bundle.provenance["adapted"]["patience"] == 1
+    assert bundle.provenance["blend"] in (1, 0.75, 0.5)
+    assert f"{100 * bundle.provenance['blend']:g} % of the way" in (bundle.path / LAYOUT.card).read_text(
+        encoding="utf-8"
+    )
+    assert "blend" not in small[0].provenance
 
 
 def test_made_anew_after_it_a_model_adapts_again(small: tuple[Bundle, str], source: Path, tmp_path: Path) -> None:

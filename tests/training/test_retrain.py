@@ -233,7 +233,11 @@ def test_labels_of_test_texts_that_were_wrong_count_as_they_are_today(order: Ord
         replace(record, tags={"intent": tuple(swap[tag] for tag in record.tags["intent"])})
         for record in toy_records(1_200)
     ]
-    outcome = retrain(replace(with_labels(order, righted), anew=True, rules=replace(LENIENT, max_latency=9.0)))
+    asked = replace(with_labels(order, righted), anew=True, rules=replace(LENIENT, max_latency=9.0))
+    outcome = retrain(asked)
+    assert outcome.state == "kept"
+    assert all(reason.startswith("withdrawn labels, intent/") for reason in outcome.reasons), outcome.reasons
+    outcome = retrain(replace(asked, rules=replace(asked.rules, max_withdrawn=1.0)))
     assert outcome.state == "promoted", outcome.reasons
 
 
