@@ -18,7 +18,7 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.labelling.__main__ import GOAL, pools
+from benchmarks.labelling.pools import GOAL, pools
 from benchmarks.labelling.simulation import Head, Pool, Positions, at_random, by_queue, rounds
 from benchmarks.quality.cache import encoder_name
 from benchmarks.quality.measure import measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -41,3 +42,15 @@ def prepared(file: Path, column: str) -> list[str]:
 def distinct(texts: Iterable[str]) -> list[str]:
     """Each text once, in the order of its first occurrence."""
     return list(dict.fromkeys(texts))
+
+
+def seeded_texts(data: Path, column: str, *, enough: int) -> list[str]:
+    """The distinct prepared texts of a file, or of all in the folder of mentions, in a seeded random order."""
+    files = sorted((data / "mentions").glob("*.csv")) if data.is_dir() else [data]
+    if not files:
+        raise BenchmarkError(f"{data}: --data", "has no mentions/*.csv", "Give the public data, or a file")
+    texts = distinct(text for file in files for text in prepared(file, column))
+    if len(texts) < enough:
+        raise BenchmarkError(f"{data}: --calls", f"{enough} of {len(texts)} distinct texts", "Give more texts, or less")
+    random.Random(0).shuffle(texts)  # noqa: S311 — no secret
+    return texts

@@ -98,7 +98,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     settings = plan.settings.fine_tuning() if earlier else plan.settings
     if plan.few and not earlier:
         settings = few.adapted(settings, len(sides["train"]), len(plan.taxonomy.labels), console=console)
-    before = trained(network)
+    before = trained(network) if earlier else {}
     run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
     state = fit(
         network,

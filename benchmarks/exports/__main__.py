@@ -25,8 +25,7 @@ from benchmarks.exports.files import WRITERS
 from benchmarks.exports.kills import Kills, command, tag, tagged
 from benchmarks.places import ROOT
 from benchmarks.report import MarkdownOption, Report, Table, machine, start
-from benchmarks.speed.__main__ import seeded_texts
-from benchmarks.texts import BundleOption, ColumnOption, DataOption
+from benchmarks.texts import BundleOption, ColumnOption, DataOption, seeded_texts
 from model.bundle import PRETRAINED, Bundle
 from model.mention import Mention
 from model.processor import processor_limit

@@ -18,10 +18,10 @@ from rich.console import Console
 from benchmarks.environment import versions
 from benchmarks.errors import BenchmarkError
 from benchmarks.few_labels.ways import WAYS, Given, conditions
+from benchmarks.numbers import numbers
 from benchmarks.places import RESULTS
 from benchmarks.quality.cache import encoder_name
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
-from benchmarks.speed.__main__ import numbers
 from benchmarks.store import Entry, Store, key
 from benchmarks.tasks import TASKS, TWO, Material, Source, Task, TwoTasksOption, named, seeds_of
 from labels.dataset import fingerprint

@@ -18,19 +18,15 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.labelling.embeddings import embeddings
-from benchmarks.labelling.simulation import FIRST, GROWTH, STRATEGIES, Curve, Pool, simulate
+from benchmarks.labelling.pools import GOAL, SIDES, pools
+from benchmarks.labelling.simulation import FIRST, GROWTH, STRATEGIES, Curve, simulate
 from benchmarks.report import MarkdownOption, Report, Table, machine, percent, start
-from benchmarks.tasks import TWO, Material, Source, Task, TwoTasksOption, named
-from labels.record import Record
+from benchmarks.tasks import TWO, Source, Task, TwoTasksOption, named
 from training.encoder import PACKAGE
 
 app = typer.Typer(add_completion=False, help="Labels that the queue saves.")
 
-GOAL = 0.95
-"""Share of the macro-F1 with all labels that is to be reached."""
 _WORK = Path("runs/labelling")
-_SIDES = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -83,28 +79,8 @@ def _outcome(task: Task, source: Source, seeds: Sequence[int], *, encoder: str, 
             curves[name].append(curve)
             told = f"{curve.needed(GOAL):,.0f} of {len(pool.vectors):,} labels"
             console.print(f"{task.name}, seed {seed}, {name}: {told}", highlight=False)
-    sizes = ([len(material.sides[side]) for material, _ in found] for side in _SIDES)
+    sizes = ([len(material.sides[side]) for material, _ in found] for side in SIDES)
     return Outcome(task.name, curves, *(round(np.mean(size)) for size in sizes))
-
-
-def pools(task: Task, source: Source, seeds: Sequence[int], *, encoder: str, work: Path) -> list[tuple[Material, Pool]]:
-    """For every seed the material of a task, and the pool whose texts are those of its training side, in order."""
-    materials = [task.read(source, seed) for seed in seeds]
-    records = [record for material in materials for side in _SIDES for record in material.sides[side]]
-    vectors = _vectors(records, encoder, work)
-    found = []
-    for seed, material in zip(seeds, materials, strict=True):
-        learnt, test = (material.sides[side] for side in _SIDES)
-        if len(learnt) < FIRST or not test:
-            raise BenchmarkError(f"{task.name}, seed {seed}", f"has {len(learnt)} texts to label", "Raise --limit")
-        found.append((material, Pool.of(learnt, test, vectors.__getitem__, material.taxonomy)))
-    return found
-
-
-def _vectors(records: Sequence[Record], encoder: str, work: Path) -> dict[str, np.ndarray]:
-    """Prepared text → its vector."""
-    texts = list(dict.fromkeys(record.prepared() for record in records))
-    return dict(zip(texts, embeddings(texts, encoder=encoder, folder=work), strict=True))
 
 
 def _table(found: Sequence[Outcome]) -> Table:

@@ -21,12 +21,12 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load.entrant import ENTRANTS, TYMPAN, Entrant, Form, Scores
 from benchmarks.load.heat import Conditions, Heat, Outcome
 from benchmarks.load.verdict import bare_note, load_table, settings_note, verdicts
+from benchmarks.numbers import numbers
 from benchmarks.places import RESULTS
 from benchmarks.report import MarkdownOption, Report, machine, start
 from benchmarks.rival import MeanPooledForSequenceClassification
-from benchmarks.speed.__main__ import numbers, seeded_texts
 from benchmarks.store import Store
-from benchmarks.texts import BundleOption, ColumnOption, DataOption
+from benchmarks.texts import BundleOption, ColumnOption, DataOption, seeded_texts
 from model.bundle import PRETRAINED, Bundle
 from model.mention import Mention
 from model.processor import processor_limit

@@ -7,7 +7,6 @@ slows both. Tympan's side does all that it does for a user: preparation, detecti
 from __future__ import annotations
 
 import itertools
-import random
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +18,10 @@ import numpy as np
 import typer
 
 from benchmarks.conversion import for_transformers, largest_difference
-from benchmarks.errors import BenchmarkError
+from benchmarks.numbers import numbers
 from benchmarks.report import MarkdownOption, Report, Table, machine, start
 from benchmarks.speed.contender import Contender, Side
-from benchmarks.texts import BundleOption, ColumnOption, DataOption, distinct, prepared
+from benchmarks.texts import BundleOption, ColumnOption, DataOption, seeded_texts
 from model.bundle import PRETRAINED, Bundle
 from model.processor import processor_limit
 from model.registry import resolve
@@ -173,29 +172,6 @@ def _rows(size: int, batch: int, ours: Sequence[float], theirs: Sequence[float])
 def _compared(figures: Mapping[Side, float], digits: int) -> tuple[str, str, str]:
     ours, theirs = figures["tympan"], figures["pipeline"]
     return f"{ours:.{digits}f}", f"{theirs:.{digits}f}", f"{theirs / ours:.2f}"
-
-
-def seeded_texts(data: Path, column: str, *, enough: int) -> list[str]:
-    """The distinct prepared texts of a file, or of all in the folder of mentions, in a seeded random order."""
-    files = sorted((data / "mentions").glob("*.csv")) if data.is_dir() else [data]
-    if not files:
-        raise BenchmarkError(f"{data}: --data", "has no mentions/*.csv", "Give the public data, or a file")
-    texts = distinct(text for file in files for text in prepared(file, column))
-    if len(texts) < enough:
-        raise BenchmarkError(f"{data}: --calls", f"{enough} of {len(texts)} distinct texts", "Give more texts, or less")
-    random.Random(0).shuffle(texts)  # noqa: S311 — no secret
-    return texts
-
-
-def numbers(given: str, option: str) -> list[int]:
-    """Whole numbers from 1 on, with commas between them, sorted and each once; BenchmarkError if they are not."""
-    try:
-        numbers = [int(part) for part in given.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 1:
-        raise BenchmarkError(option, f"is {given!r}", "Write whole numbers from 1 on, as in 1,32,256")
-    return sorted(set(numbers))
 
 
 if __name__ == "__main__":
