@@ -8,9 +8,10 @@ however large the others are, and nothing waits for a batch to fill.
 from __future__ import annotations
 
 import math
+import os
+import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -28,18 +29,26 @@ from serving.call import note
 from serving.errors import BusyError, NotReadyError
 from serving.metrics import Metrics
 from serving.ticket import Answers, Ticket
+from serving.turns import Turns
 
 T = TypeVar("T")
 _CHARACTERS = 4  # of a token, about: to refuse a call before anything is done for it
 _SHORT = 2_000  # characters in one call that the event loop reads by itself: a millisecond of work
 _KNOWN_SECONDS = 1.0  # of computing, after which the speed is known
 _HELD_SHARE = 0.1  # of the time that what waits will take, for which an answer that is ready may wait for others
-_SHARE = 3  # of a call's time, what may be waiting at its start: as much again comes in while it is computed
+_SHARE = 3  # of a call's time, what may be waiting at its start: others that join in, or overtake it, come on top
+_NICENESS = 5  # of the workers, see `_give_way`: a third of the loop's weight
 
 
 async def _run(characters: int, call: Callable[[], T]) -> T:
     """What `call` returns, beside the event loop unless its texts are short: a change of threads takes longer then."""
     return call() if characters <= _SHORT else await to_thread.run_sync(call)
+
+
+def _give_way() -> None:
+    """Let the event loop go first where processors are short, so that a refusal or a probe is answered at once."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process that gives way, which helps nobody
+        os.nice(_NICENESS)
 
 
 class Line:
@@ -62,8 +71,7 @@ class Line:
         self._metrics = metrics or Metrics()
         self._known: LRUCache[str, Floats] = LRUCache(remembered)
         self._lock = threading.Condition()
-        self._turns: deque[str] = deque()
-        self._tickets: dict[str, deque[Ticket]] = {}
+        self._turns = Turns()
         self._waiting = 0
         self._computed, self._spent = 0, 0.0  # tokens, and seconds of all workers together
         self._answers = Answers()
@@ -166,13 +174,13 @@ class Line:
             self._leave(ticket)
 
     def _check_room(self, tokens: int, caller: str, seconds: float | None) -> None:
-        """BusyError if so many tokens have no room, or come too late: after all that waits, or a turn for each call."""
+        """BusyError if so many tokens have no room, or come too late: after all that waits, or after their turns."""
         with self._lock:
             if not self._waiting:
                 return
-            callers = len(self._tickets) + (caller not in self._tickets)
-            in_turns = callers * (len(self._tickets.get(caller, ())) + 1) * tokens
-            needed = min(self._waiting + tokens, in_turns) / self._rate()
+            rate = self._rate()
+            in_turns = self._turns.before(caller, time.perf_counter(), tokens, rate=rate)
+            needed = min(self._waiting + tokens, in_turns) / rate
             late = seconds and self._spent > _KNOWN_SECONDS and needed > seconds / _SHARE
             if late or self._waiting + tokens > self._room:
                 raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
@@ -184,10 +192,7 @@ class Line:
             self._check_room(ticket.waiting, caller, seconds)
             self._waiting += ticket.waiting
             self._metrics.entered(ticket.waiting, len(ticket.windows))
-            if caller not in self._tickets:
-                self._tickets[caller] = deque()
-                self._turns.append(caller)
-            self._tickets[caller].append(ticket)
+            self._turns.add(caller, ticket, rate=self._rate())
             self._lock.notify_all()
 
     def _leave(self, ticket: Ticket) -> None:
@@ -209,33 +214,19 @@ class Line:
         """The next window of the caller whose turn it is; None once the line is closed and empty."""
         with self._lock:
             while True:
-                while self._turns:
-                    caller = self._turns.popleft()
-                    tickets = self._tickets[caller]
-                    ticket = tickets.popleft()
-                    at = None if ticket.dropped or ticket.empty else self._take(ticket)
-                    if not ticket.dropped and not ticket.empty:
-                        tickets.append(ticket)  # behind the caller's other requests
-                    if tickets:
-                        self._turns.append(caller)
-                    else:
-                        del self._tickets[caller]
-                    if at is not None:
-                        return ticket, at
+                if piece := self._turns.next():
+                    ticket, at = piece
+                    self._waiting -= len(ticket.windows[at].ids)
+                    if not at:
+                        self._metrics.waited(time.perf_counter() - ticket.made)
+                    return piece
                 self._answers.give()
                 if self._closed:
                     return None
                 self._lock.wait()
 
-    def _take(self, ticket: Ticket) -> int:
-        before = ticket.waiting
-        at = ticket.take()
-        self._waiting -= before - ticket.waiting
-        if not at:
-            self._metrics.waited(time.perf_counter() - ticket.made)
-        return at
-
     def _work(self) -> None:
+        _give_way()
         while piece := self._next():
             try:
                 self._compute(*piece)
@@ -261,9 +252,8 @@ class Line:
         with self._lock:
             self._answers.give()
             self._dead = True
-            for ticket in [held, *(ticket for tickets in self._tickets.values() for ticket in tickets)]:
+            for ticket in [held, *self._turns]:
                 ticket.answer(NotReadyError("service", "has lost a worker", "Try again soon"))
-            self._tickets.clear()
             self._turns.clear()
             self._waiting = 0
             self._lock.notify_all()

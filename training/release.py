@@ -25,6 +25,8 @@ from training.comparison import EVERY, Comparison, Difference
 from training.errors import TrainingError
 from training.withdrawal import Withdrawal
 
+_MAY_BE_0 = ("max_withdrawn",)  # not one known label may be denied
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
@@ -167,10 +169,13 @@ def _checked(path: Path, name: str, value: object) -> Any:  # noqa: ANN401 — o
         if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
             raise TrainingError(f"{path}: {name}", "is no list of patterns", 'Write such as ["*"]')
         return tuple(value)
-    whole = isinstance(default, int)
-    right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right or not value > 0 or (name == "confidence" and not value < 1):  # type: ignore[operator]  # a number then
-        raise TrainingError(f"{path}: {name}", f"is {value!r}", f"Write a number above 0, such as {default}")
+    kinds = int if isinstance(default, int) else (int, float)
+    least = "at least" if name in _MAY_BE_0 else "above"
+    right = isinstance(value, kinds) and not isinstance(value, bool)
+    if right and not (value >= 0 if name in _MAY_BE_0 else value > 0):  # type: ignore[operator]  # a number then
+        right = False
+    if not right or (name == "confidence" and not value < 1):  # type: ignore[operator]  # as above
+        raise TrainingError(f"{path}: {name}", f"is {value!r}", f"Write a number {least} 0, such as {default}")
     return value
 
 

@@ -96,8 +96,8 @@ async def flood(setting: Setting) -> Finding:
     with Subject(setting.bundle, receive_seconds="120") as subject:
         before = subject.memory
         async with at_once(subject.port, _MANY) as callers:
-            descriptors, memory = subject.descriptors, subject.memory
             answers = await ask_each(callers, get("/health"))
+            descriptors, memory = subject.descriptors, subject.memory  # now that it has taken all from the queue
             busy = await ordinary(subject.port, setting.texts, 3)
         gone = await until(lambda: subject.descriptors < _MANY / 10, seconds=10)
     with Subject(setting.bundle) as poor:

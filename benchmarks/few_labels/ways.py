@@ -73,7 +73,7 @@ def conditions(way: str, given: Given) -> dict[str, Any]:
     """What else than the labels the outcome of a way hangs on, as plain JSON types."""
     if way in ("ordinary", "chosen"):  # the same entry where nothing is chosen
         return asdict(given.ordinary if way == "ordinary" else given.chosen)
-    limits = {"steps": given.steps} if way == "setfit" else {"strength": STRENGTH}
+    limits = {"at_most": given.steps} if way == "setfit" else {"strength": STRENGTH}
     return {"way": way, "max_length": given.max_length, "seed": given.seed, **limits}
 
 
@@ -115,6 +115,7 @@ def setfit(given: Given) -> Entry:
     records = [*given.sides["train"], *given.sides["validation"]]
     targets = truth(records, given.taxonomy)[0].astype(int)
     exclusive = given.taxonomy.groups[0].kind == "exclusive"
+    whole = whole_steps(targets)
     interpreter = python("setfit", console=given.console)
     with tempfile.TemporaryDirectory(prefix="tympan-setfit-") as name:
         folder = Path(name)
@@ -125,7 +126,7 @@ def setfit(given: Given) -> Entry:
             "targets": (targets.argmax(axis=1) if exclusive else targets).tolist(),
             "asked": [record.prepared() for record in given.sides["test"]],
             "max_length": given.max_length,
-            "steps": given.steps,
+            "steps": given.steps if given.steps < whole else None,
             "seed": given.seed,
         }
         (folder / "given.json").write_text(json.dumps(asked), encoding="utf-8")
@@ -138,7 +139,6 @@ def setfit(given: Given) -> Entry:
         answer = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
     answers = np.array(answer["answers"], dtype=int)
     given_tags = np.eye(targets.shape[1], dtype=int)[answers] if exclusive else answers
-    whole = whole_steps(targets)
     steps = {"steps": min(given.steps, whole), "whole_steps": whole}
     return {**_report(given, given_tags.astype(np.float64), given_tags > 0, answer["seconds"]), **steps}
 

@@ -1,8 +1,8 @@
 """SetFit on labelled texts: contrastive pairs for the encoder, then a logistic regression on its vectors.
 
 It reads one JSON object from the first file: `encoder` (a folder), `texts`, `targets` (a number for each text, or a
-row of 0 and 1), `asked` (texts), `max_length`, `steps` and `seed`. It writes `answers` and `seconds` to the second. All
-else is as SetFit has it.
+row of 0 and 1), `asked` (texts), `max_length`, `seed`, and `steps` (null: every pair once). It writes `answers` and
+`seconds` to the second. All else is as SetFit has it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     model = SetFitModel(model_body=body, model_head=head, multi_target_strategy="one-vs-rest" if several else None)
     arguments = TrainingArguments(
         output_dir=str(options.answers.parent / "setfit"),
-        max_steps=given["steps"],
+        max_steps=given["steps"] or -1,  # which SetFit would take in any case, over and over the same pairs
         seed=given["seed"],
         report_to="none",
         save_strategy="no",

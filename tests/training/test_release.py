@@ -10,6 +10,7 @@ import pytest
 from training.comparison import EVERY, Comparison, Difference
 from training.errors import TrainingError
 from training.release import Rules, judge
+from training.withdrawal import Withdrawal
 
 
 def difference(change: float, *, tag: str = "churn", lang: str = EVERY, width: float = 0.05) -> Difference:
@@ -65,6 +66,14 @@ def test_what_does_not_matter_to_the_team_stops_nothing(tmp_path: Path) -> None:
     assert not judge(comparison(difference(-0.1, tag="praise", lang="fr")), figures(), 1.9, rules).passed
 
 
+def test_that_no_known_label_may_be_denied_is_a_rule(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text("max_withdrawn = 0\n", encoding="utf-8")
+    denied = [Withdrawal("intent", "churn", "fr", cases=200, denied=1)]
+    assert not judge(comparison(), figures(), 1.0, Rules.load(file), denied).passed
+    assert judge(comparison(), figures(), 1.0, Rules(), denied).passed
+
+
 def test_without_a_file_the_rules_are_those_that_the_module_tells() -> None:
     assert Rules.load(None) == Rules()
 
@@ -75,6 +84,8 @@ def test_without_a_file_the_rules_are_those_that_the_module_tells() -> None:
         ("max_ece = 0", "max_ece: is 0"),
         ("confidence = 1", "confidence: is 1"),
         ("min_cases = 2.5", "min_cases: is 2.5"),
+        ("max_latency = nan", "max_latency: is nan"),
+        ("max_withdrawn = -0.1", "Write a number at least 0"),
         ("max_ece = true", "max_ece: is True"),
         ("tags = []", "tags: is no list of patterns"),
         ('languages = "fr"', "languages: is no list of patterns"),
