@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from asyncio import Future, TimerHandle, get_running_loop
@@ -28,6 +29,8 @@ class Ticket:
         """Tokens of the windows that no worker has taken."""
         self.dropped = False
         self.made = time.perf_counter()
+        self.ends = math.inf
+        """When nobody waits for it any more; like `made` of the clock that counts seconds."""
         self._loop = get_running_loop()
         self.done: Future[None] = self._loop.create_future()
         self._taken = self._computed = 0
@@ -61,6 +64,7 @@ class Ticket:
 
     def expire(self, seconds: float) -> TimerHandle:
         """Wake the request with DeadlineError in so many seconds, unless what is returned is cancelled before."""
+        self.ends = self.made + seconds
         late = DeadlineError("request", f"was not computed within {seconds:g} s", "Send fewer mentions")
         return self._loop.call_later(seconds, self._settle, late)
 
@@ -81,11 +85,14 @@ class Answers:
         self._ready: list[Ticket] = []
 
     def add(self, ticket: Ticket, *, seconds: float) -> None:
-        """Wake the request of a ticket, and of those that come meanwhile, in so many seconds: at most _LONGEST."""
+        """Wake the request of a ticket, and of those that come meanwhile, in so many seconds: at most _LONGEST.
+
+        One that ends soon is not held, and nor are the others then.
+        """
         with self._lock:
             self._ready.append(ticket)
             first = len(self._ready) == 1
-        if not seconds:
+        if not seconds or ticket.ends < time.perf_counter() + 2 * _LONGEST:
             self.give()
         elif first:
             ticket.later(min(_LONGEST, seconds), self.give)

@@ -1,0 +1,47 @@
+"""Answers that are ready wait a moment for others, unless their time is nearly up."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from model.tagger import Window
+from serving.ticket import Answers, Ticket
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def ticket() -> Ticket:
+    return Ticket([Window(0, range(3))], labels=1)
+
+
+async def test_an_answer_that_is_ready_waits_for_the_next_one_and_both_are_given_together() -> None:
+    answers, first, second = Answers(), ticket(), ticket()
+    answers.add(first, seconds=30)
+    await anyio.sleep(0)
+    assert not first.done.done()
+    answers.add(second, seconds=0)
+    await anyio.sleep(0)
+    assert first.done.done()
+    assert second.done.done()
+
+
+async def test_none_waits_long() -> None:
+    answers, only = Answers(), ticket()
+    answers.add(only, seconds=30)
+    with anyio.fail_after(5):
+        await only.done
+
+
+async def test_one_whose_time_is_nearly_up_does_not_wait() -> None:
+    answers, urgent = Answers(), ticket()
+    timer = urgent.expire(0.06)
+    answers.add(urgent, seconds=30)
+    await anyio.sleep(0)
+    assert urgent.done.done()
+    timer.cancel()
