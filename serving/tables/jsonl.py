@@ -66,7 +66,11 @@ class JsonlTable(JsonTable):
 
 
 def json_row(raw: str, record: object, problem: str) -> Row:
-    """A record with its values as text: numbers as Python writes them, nothing for null, lists and objects."""
+    """A record with its values as text.
+
+    Numbers are as Python writes them, the values of a list have bars between them, and null and what is nested are
+    nothing.
+    """
     if not isinstance(record, dict):
         return Row(raw, fault=f"row: is no JSON object. {problem}")
     return Row(raw, {key: _text(value) for key, value in record.items()}, len(record))
@@ -75,4 +79,6 @@ def json_row(raw: str, record: object, problem: str) -> Row:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, list):  # of tags, say
+        return "|".join(_text(one) for one in value if isinstance(one, str | int | float))
     return json.dumps(value) if isinstance(value, int | float) else ""

@@ -73,11 +73,12 @@ class ParquetTable(Table):
             raise self._damaged() from error
 
     def _texts(self, column: Any) -> list[str]:  # noqa: ANN401 — pyarrow has no types
-        """The values of a column as text: dates in ISO 8601, nothing for null, lists and structures."""
+        """The values of a column as text: dates in ISO 8601, lists with bars, nothing for null and what is nested."""
         types = self._arrow.types
         if types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        if types.is_nested(column.type) or types.is_binary(column.type) or types.is_large_binary(column.type):
+        kind = column.type.value_type if types.is_list(column.type) else column.type
+        if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
             return [""] * len(column)
         return [_text(value) for value in column.to_pylist()]
 
@@ -99,6 +100,8 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, list):
+        return "|".join(map(_text, value))
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

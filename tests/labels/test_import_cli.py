@@ -61,6 +61,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_tags_in_a_list_are_read_as_those_between_bars(tmp_path: Path) -> None:
+    rows = [
+        {"text": "Je résilie, trop cher.", "tympan_intent": ["churn", "friction"]},
+        {"text": "Merci beaucoup !", "tympan_intent": []},
+    ]
+    (tmp_path / "lists.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "lists.parquet")
+    for name in ("lists.jsonl", "lists.parquet"):
+        result, found = imported(tmp_path / name)
+        assert result.exit_code == 0, result.output
+        assert [record.tags for record in found.values()] == [{"intent": ("friction", "churn")}, {"intent": ()}]
+
+
 @pytest.fixture
 def tagged(folder: Path, tmp_path: Path) -> Path:
     """The CSV, to be changed."""
