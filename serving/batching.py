@@ -1,8 +1,8 @@
 """The way from concurrent requests to one tagger: every text is a piece of work by itself, and callers take turns.
 
 The network computes one text a call (see `model/tagger.py`), so that what requests share is not a batch but the
-workers: each takes one text from the caller whose turn it is. A small request is answered after its own few texts,
-however large the others are, and nothing waits for a batch to fill.
+workers: each takes one text from the caller whose turn it is (see `turns.py`). A small request need not wait for large
+ones, and nothing waits for a batch to fill.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ _CHARACTERS = 4  # of a token, about: to refuse a call before anything is done f
 _SHORT = 2_000  # characters in one call that the event loop reads by itself: a millisecond of work
 _KNOWN_SECONDS = 1.0  # of computing, after which the speed is known
 _HELD_SHARE = 0.1  # of the time that what waits will take, for which an answer that is ready may wait for others
-_SHARE = 3  # of a call's time, what may be waiting at its start: others that join in, or overtake it, come on top
+_SHARE = 3  # of a call's time, what may be waiting at its start: up to twice as much comes before, see `Turns`
 _NICENESS = 5  # of the workers, see `_give_way`: a third of the loop's weight
 
 
@@ -48,7 +49,8 @@ async def _run(characters: int, call: Callable[[], T]) -> T:
 def _give_way() -> None:
     """Let the event loop go first where processors are short, so that a refusal or a probe is answered at once."""
     if sys.platform == "linux":  # elsewhere it would be the whole process that gives way, which helps nobody
-        os.nice(_NICENESS)
+        with suppress(OSError):  # in a sandbox
+            os.nice(_NICENESS)
 
 
 class Line:
@@ -164,26 +166,28 @@ class Line:
         return np.array([rows[text] for text in texts]).reshape(len(texts), len(self._tagger.taxonomy.labels)), failed
 
     async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
-        self._enter(ticket, caller, seconds)
         late = ticket.expire(seconds) if seconds else None
         try:
+            self._enter(ticket, caller, seconds)
             await ticket.done
         finally:
             if late:
                 late.cancel()
-            self._leave(ticket)
+            self._leave(ticket, caller)
 
     def _check_room(self, tokens: int, caller: str, seconds: float | None) -> None:
-        """BusyError if so many tokens have no room, or come too late: after all that waits, or after their turns."""
+        """BusyError if so many tokens have no room, or what comes before them takes too much of their time."""
         with self._lock:
             if not self._waiting:
                 return
-            rate = self._rate()
-            in_turns = self._turns.before(caller, time.perf_counter(), tokens, rate=rate)
-            needed = min(self._waiting + tokens, in_turns) / rate
-            late = seconds and self._spent > _KNOWN_SECONDS and needed > seconds / _SHARE
-            if late or self._waiting + tokens > self._room:
+            if self._waiting + tokens > self._room or (seconds and self._late(tokens, caller, seconds)):
                 raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
+
+    def _late(self, tokens: int, caller: str, seconds: float) -> bool:
+        most = self._rate() * seconds / _SHARE
+        if self._spent <= _KNOWN_SECONDS or self._waiting + tokens <= most:
+            return False
+        return self._turns.before(caller, tokens) > most
 
     def _enter(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
         with self._lock:
@@ -192,15 +196,14 @@ class Line:
             self._check_room(ticket.waiting, caller, seconds)
             self._waiting += ticket.waiting
             self._metrics.entered(ticket.waiting, len(ticket.windows))
-            self._turns.add(caller, ticket, rate=self._rate())
+            self._turns.add(caller, ticket)
             self._lock.notify_all()
 
-    def _leave(self, ticket: Ticket) -> None:
-        """Give up the place of a ticket that nobody waits for; nothing of one that is done."""
+    def _leave(self, ticket: Ticket, caller: str) -> None:
+        """Give up the place of a ticket that nobody waits for; nothing of one that has none."""
         with self._lock:
-            ticket.dropped = True
-            self._waiting -= ticket.waiting
-            ticket.waiting = 0
+            if self._turns.remove(caller, ticket):
+                self._waiting -= ticket.waiting
 
     def _seconds_left(self) -> int:
         """About how long what waits will take: whole seconds, 1 or more."""
@@ -252,7 +255,7 @@ class Line:
         with self._lock:
             self._answers.give()
             self._dead = True
-            for ticket in [held, *self._turns]:
+            for ticket in (held, *self._turns):
                 ticket.answer(NotReadyError("service", "has lost a worker", "Try again soon"))
             self._turns.clear()
             self._waiting = 0

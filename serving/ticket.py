@@ -25,12 +25,11 @@ class Ticket:
         self.logits = np.zeros((len(windows), labels), dtype=np.float32)
         self.failed: set[int] = set()
         """Texts that the network could not compute."""
-        self.waiting = sum(len(window.ids) for window in windows)
-        """Tokens of the windows that no worker has taken."""
-        self.dropped = False
+        self.size = self.waiting = sum(len(window.ids) for window in windows)
+        """Tokens, of all windows and of those that no worker has taken."""
         self.made = time.perf_counter()
         self.ends = math.inf
-        """When nobody waits for it any more; like `made` of the clock that counts seconds."""
+        """When nobody waits for it any more, by `time.perf_counter`; so is `made`, when it began."""
         self._loop = get_running_loop()
         self.done: Future[None] = self._loop.create_future()
         self._taken = self._computed = 0
@@ -92,7 +91,7 @@ class Answers:
         with self._lock:
             self._ready.append(ticket)
             first = len(self._ready) == 1
-        if not seconds or ticket.ends < time.perf_counter() + 2 * _LONGEST:
+        if not seconds or ticket.ends < time.perf_counter() + 2 * _LONGEST:  # a timer may be late, and is no help then
             self.give()
         elif first:
             ticket.later(min(_LONGEST, seconds), self.give)

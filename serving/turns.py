@@ -1,9 +1,8 @@
-"""Whose text is computed next: callers take turns, and of one caller's requests the one that is due first goes on.
+"""Whose text is computed next: callers take turns, and one caller's turns go by halves to what is oldest and smallest.
 
-A request is due at its entry plus a multiple of its own work (after the virtual finishing times of fair queueing:
-Demers et al., "Analysis and simulation of a fair queueing algorithm", 1989). So equal ones are answered in the order in
-which they came, where taking turns would have each wait for all; and a small one overtakes a big one that has not
-waited long.
+So the requests of a caller are answered in the order in which they came, where a turn for each would have all wait for
+all; a small one need not wait for the big ones before it; and a big one has half the caller's turns from the time when
+it is the oldest, however many small ones come.
 """
 
 from __future__ import annotations
@@ -14,64 +13,97 @@ from collections.abc import Iterator
 
 from serving.ticket import Ticket
 
-_PATIENCE = 4
-"""Times its own work that a request may be overtaken for."""
-
 
 class Turns:
-    """The tickets that have windows left to take, by caller. Not safe to use from several threads at once."""
+    """The tickets that have windows to be taken, by caller. Not safe to use from several threads at once."""
 
     def __init__(self) -> None:
         self._order: deque[str] = deque()
-        self._tickets: dict[str, list[tuple[float, int, Ticket]]] = {}  # heaps
-        self._entered = 0
+        self._callers: dict[str, _Own] = {}
 
     def __iter__(self) -> Iterator[Ticket]:
-        return (ticket for tickets in self._tickets.values() for _, _, ticket in tickets)
+        return (ticket for own in self._callers.values() for ticket in own)
 
-    def __len__(self) -> int:
-        """How many callers there are."""
-        return len(self._tickets)
-
-    def add(self, caller: str, ticket: Ticket, *, rate: float) -> None:
-        """Let a ticket take part, which `rate` tokens a second will be computed of."""
-        if caller not in self._tickets:
-            self._tickets[caller] = []
+    def add(self, caller: str, ticket: Ticket) -> None:
+        """Let a ticket take part."""
+        if caller not in self._callers:
+            self._callers[caller] = _Own()
             self._order.append(caller)
-        self._entered += 1
-        heapq.heappush(self._tickets[caller], (_due(ticket.made, ticket.waiting, rate), self._entered, ticket))
+        self._callers[caller].add(ticket)
 
-    def before(self, caller: str, now: float, tokens: int, *, rate: float) -> int:
-        """Tokens that would be computed before the end of a request of so many `tokens` that a caller made now.
-
-        What the others' requests have is only counted up to what their turns in the meantime come to.
-        """
-        due, own = _due(now, tokens, rate), self._tickets.get(caller, ())
-        ahead = sum(ticket.waiting for at, _, ticket in own if at <= due)
-        return (len(self._tickets) + (caller not in self._tickets)) * (ahead + tokens)
+    def remove(self, caller: str, ticket: Ticket) -> bool:
+        """Let a ticket take part no more; whether it did."""
+        own = self._callers.get(caller)
+        found = own is not None and own.remove(ticket)
+        if found and not own:
+            del self._callers[caller]
+            self._order.remove(caller)
+        return found
 
     def next(self) -> tuple[Ticket, int] | None:
         """The ticket whose turn it is and the position of its window, which is taken; None if there is none."""
-        while self._order:
-            caller = self._order.popleft()
-            tickets = self._tickets[caller]
-            ticket = tickets[0][2]
-            at = None if ticket.dropped else ticket.take()
-            if ticket.dropped or ticket.empty:
-                heapq.heappop(tickets)
-            if tickets:
-                self._order.append(caller)
-            else:
-                del self._tickets[caller]
-            if at is not None:
-                return ticket, at
-        return None
+        if not self._order:
+            return None
+        caller = self._order[0]
+        ticket = self._callers[caller].next()
+        at = ticket.take()
+        self._order.rotate(-1)
+        if ticket.empty:
+            self.remove(caller, ticket)
+        return ticket, at
+
+    def before(self, caller: str, tokens: int) -> int:
+        """Tokens to compute before a request is done that a caller makes now, its own so many `tokens` included.
+
+        Counted are those of the caller's requests that are no bigger, and of every other caller as many as its turns
+        in the meantime come to. It may be up to twice as long, since half the turns are not by size, and more may come.
+        """
+        own = self._callers.get(caller)
+        ahead = tokens + sum(ticket.waiting for ticket in own or () if ticket.size <= tokens)
+        others = (each for name, each in self._callers.items() if name != caller)
+        return ahead + sum(min(ahead, sum(ticket.waiting for ticket in each)) for each in others)
 
     def clear(self) -> None:
         """Let nobody take part."""
         self._order.clear()
-        self._tickets.clear()
+        self._callers.clear()
 
 
-def _due(made: float, tokens: int, rate: float) -> float:
-    return made + _PATIENCE * tokens / rate
+class _Own:
+    """The tickets of one caller, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._tickets: dict[int, Ticket] = {}
+        self._by_size: list[tuple[int, int]] = []  # a heap of sizes and keys, some of them of tickets that are gone
+        self._came = 0
+        self._oldest_now = True
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def __iter__(self) -> Iterator[Ticket]:
+        return iter(self._tickets.values())
+
+    def add(self, ticket: Ticket) -> None:
+        self._came += 1
+        self._tickets[self._came] = ticket
+        heapq.heappush(self._by_size, (ticket.size, self._came))
+
+    def next(self) -> Ticket:
+        """The oldest and the smallest by turns."""
+        self._oldest_now = not self._oldest_now
+        if self._oldest_now:
+            return next(iter(self._tickets.values()))
+        while self._by_size[0][1] not in self._tickets:
+            heapq.heappop(self._by_size)
+        return self._tickets[self._by_size[0][1]]
+
+    def remove(self, ticket: Ticket) -> bool:
+        """Whether it was there."""
+        key = next((key for key, one in self._tickets.items() if one is ticket), None)
+        if key is None:
+            return False
+        del self._tickets[key]
+        if len(self._by_size) > 2 * len(self._tickets):  # so that those who hang up leave nothing for long
+            self._by_size = sorted(entry for entry in self._by_size if entry[1] in self._tickets)
+        return True

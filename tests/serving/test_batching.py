@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -89,21 +92,51 @@ async def test_callers_take_turns_so_that_a_small_call_is_not_stuck_behind_a_big
     line.close()
 
 
-async def test_two_calls_of_one_caller_take_turns_as_well(slow: SlowTagger) -> None:
+async def test_a_small_call_does_not_wait_for_a_big_one_of_the_same_caller(slow: SlowTagger) -> None:
     line = Line(slow)
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: line.tag(mentions(*(f"merci {of_length(5 + n)}" for n in range(20)))))
         await under_way(slow)
-        before = line.waiting
+        before, done = line.waiting, anyio.Event()
 
         async def small() -> None:
             await line.tag(mentions("panne"))
-            assert len(slow.order) <= 3
-            slow.allow(100)
+            done.set()
 
         group.start_soon(small)
         await waiting_for(line, before + 1)
-        slow.allow(3)
+        slow.allow(3)  # the one that was under way, one as the oldest, and the small one
+        with anyio.fail_after(10):
+            await done.wait()
+        assert len(slow.order) <= 3
+        slow.allow(100)
+    line.close()
+
+
+async def test_equal_calls_of_one_caller_are_answered_in_the_order_in_which_they_came(slow: SlowTagger) -> None:
+    line, answered = Line(slow), []
+    async with anyio.create_task_group() as group:
+
+        async def call(number: int) -> None:
+            await line.tag(mentions(*(f"{text} {number}" for text in ("panne", "merci", "cher"))))
+            answered.append(number)
+
+        for number in range(3):
+            before = line.waiting
+            group.start_soon(call, number)
+            await waiting_for(line, before + 1)
+        slow.allow(100)
+    assert answered == [0, 1, 2]
+    line.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own elsewhere")
+async def test_workers_give_way_to_the_event_loop(tagger: Tagger) -> None:
+    line = Line(tagger)
+    await line.tag(mentions("panne"))
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("line-")]
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert own < max(os.getpriority(os.PRIO_PROCESS, thread.native_id or 0) for thread in threads)
     line.close()
 
 

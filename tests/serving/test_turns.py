@@ -1,4 +1,4 @@
-"""Callers take turns, and of one caller's requests the one that is due first goes on."""
+"""Callers take turns, and one caller's turns go by halves to its oldest request and to its smallest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from serving.ticket import Ticket
 from serving.turns import Turns
 
 pytestmark = pytest.mark.anyio
-RATE = 100.0
 
 
 @pytest.fixture(params=["asyncio"])
@@ -17,11 +16,18 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def ticket(made: float, *lengths: int) -> Ticket:
-    """One made at that second, with windows of so many tokens."""
-    found = Ticket([Window(0, range(length)) for length in lengths], labels=1)
-    found.made = made
-    return found
+def ticket(*lengths: int) -> Ticket:
+    """With windows of so many tokens."""
+    return Ticket([Window(0, range(length)) for length in lengths], labels=1)
+
+
+def entered(**tickets: list[Ticket]) -> Turns:
+    """The tickets of each caller, in their order."""
+    turns = Turns()
+    for caller, own in tickets.items():
+        for one in own:
+            turns.add(caller, one)
+    return turns
 
 
 def order(turns: Turns) -> list[Ticket]:
@@ -32,43 +38,50 @@ def order(turns: Turns) -> list[Ticket]:
 
 
 async def test_equal_requests_of_a_caller_are_finished_in_the_order_in_which_they_came() -> None:
-    turns, first, second = Turns(), ticket(1.0, 10, 10), ticket(1.1, 10, 10)
-    turns.add("a", first, rate=RATE)
-    turns.add("a", second, rate=RATE)
-    assert order(turns) == [first, first, second, second]
+    first, second, third = (ticket(10, 10) for _ in range(3))
+    assert order(entered(a=[first, second, third])) == [first, first, second, second, third, third]
 
 
-async def test_a_small_request_overtakes_a_big_one_that_has_not_waited_long_and_no_other() -> None:
-    for made, overtakes in ((10.0, True), (100.0, False)):  # the big one, 2,000 tokens of 20 s, is due at 80
-        turns, big, small = Turns(), ticket(0.0, 1000, 1000), ticket(made, 10)
-        turns.add("a", big, rate=RATE)
-        turns.add("a", small, rate=RATE)
-        assert order(turns) == ([small, big, big] if overtakes else [big, big, small])
+async def test_a_small_request_does_not_wait_for_the_big_ones_before_it() -> None:
+    big, bigger, small = ticket(*[50] * 4), ticket(*[60] * 4), ticket(10)
+    assert small in order(entered(a=[big, bigger, small]))[:2]
+
+
+async def test_the_oldest_request_has_half_the_turns_however_many_small_ones_come() -> None:
+    turns, big = Turns(), ticket(*[50] * 10)
+    turns.add("a", big)
+    taken = []
+    for _ in range(20):
+        turns.add("a", ticket(1))
+        piece = turns.next()
+        assert piece
+        taken.append(piece[0])
+    assert taken.count(big) == 10
 
 
 async def test_callers_take_turns_whatever_they_ask_for() -> None:
-    turns, big, small = Turns(), ticket(0.0, 50, 50, 50), ticket(1000.0, 10, 10)
-    turns.add("many", big, rate=RATE)
-    turns.add("few", small, rate=RATE)
-    assert order(turns) == [big, small, big, small, big]
-    assert not turns
+    big, small = ticket(50, 50, 50), ticket(10, 10)
+    assert order(entered(many=[big], few=[small])) == [big, small, big, small, big]
 
 
-async def test_one_that_was_dropped_has_no_turn() -> None:
-    turns, gone, kept = Turns(), ticket(0.0, 10), ticket(1.0, 10)
-    turns.add("a", gone, rate=RATE)
-    turns.add("a", kept, rate=RATE)
-    gone.dropped = True
-    assert order(turns) == [kept]
+async def test_who_gives_up_has_no_turn_and_leaves_nothing_behind() -> None:
+    kept, gone = ticket(10), [ticket(20) for _ in range(10)]
+    turns = entered(a=[gone[0], kept, *gone[1:]], b=[ticket(5)])
+    for one in gone:
+        assert turns.remove("a", one)
+        assert not turns.remove("a", one)
+    assert not turns.remove("nobody", kept)
+    assert [piece for piece in order(turns) if piece is kept or piece in gone] == [kept]
+    assert not list(turns)
 
 
-async def test_what_comes_before_a_request_is_what_is_due_before_it_and_the_turns_of_others() -> None:
+async def test_what_comes_before_a_request_is_what_is_no_bigger_and_the_turns_of_others() -> None:
     turns = Turns()
-    assert turns.before("a", 0.0, 10, rate=RATE) == 10
-    turns.add("a", ticket(0.0, 20), rate=RATE)  # due at 0.8
-    turns.add("a", ticket(0.0, 1000), rate=RATE)  # due at 40
-    assert turns.before("a", 1.0, 10, rate=RATE) == 30
-    assert turns.before("b", 1.0, 10, rate=RATE) == 20
-    turns.add("b", ticket(0.0, 500), rate=RATE)
-    assert turns.before("a", 1.0, 10, rate=RATE) == 60
-    assert turns.before("a", 50.0, 10, rate=RATE) == 2 * 1030
+    assert turns.before("a", 10) == 10
+    turns = entered(a=[ticket(20), ticket(1000)])
+    assert turns.before("a", 10) == 10
+    assert turns.before("a", 20) == 40
+    assert turns.before("a", 2000) == 3020
+    assert turns.before("b", 10) == 20
+    turns = entered(a=[ticket(20), ticket(1000)], b=[ticket(500)], c=[ticket(3)])
+    assert turns.before("a", 20) == 40 + 40 + 3
