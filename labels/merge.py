@@ -13,20 +13,23 @@ from model.mention import Mention
 def merge(known: Sequence[Record], new: Iterable[Record]) -> list[Record]:
     """`known` in their order with what `new` says of them, then the new ones; the later of `new` count more.
 
-    Two records are of one mention if they are the same once prepared, whatever their ids. A known one keeps its id,
-    which says on what side of a dataset it stands. A new one whose id is another's gets the id of `labels.task.key`.
+    Two records are of one mention if they are the same once prepared, whatever their ids. Known ones keep their ids,
+    which say on what side of a dataset they stand. A new one whose id is another's gets the id of `labels.task.key`.
     """
-    found = {record.prepared(): record for record in known}
-    text_of = {record.id: text for text, record in found.items()}
+    found = {record.id: record for record in known}
+    ids: dict[str, list[str]] = {}
+    for record in known:
+        ids.setdefault(record.prepared(), []).append(record.id)
     for record in new:
-        text = record.prepared()
-        if text not in found and record.id in text_of:  # another mention under that id, unless its key is known as well
+        same = ids.get(record.prepared(), [])
+        if not same and record.id in found:  # another mention under that id, unless its key is known as well
             record = replace(record, id=key(Mention(record.id, record.text, target=record.target)))
-            text = text_of.get(record.id, text)
-        if text in found:
-            found[text] = _corrected(found[text], record)
-        else:
-            found[text], text_of[record.id] = record, text
+            same = [record.id] if record.id in found else []
+        for known_id in same:
+            found[known_id] = _corrected(found[known_id], record)
+        if not same:
+            found[record.id] = record
+            ids[record.prepared()] = [record.id]
     return list(found.values())
 
 

@@ -63,29 +63,33 @@ class Registry:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def promote(self, version: str, *, who: str, why: str) -> None:
-        """Point to a version that is held and whole."""
+    def promote(self, version: str, *, who: str, why: str, back: bool = False) -> None:
+        """Point to a version that is held and whole; `back` says that it is one of before."""
         Bundle.read(self.folder(version))
         previous = self.champion()
         draft = self.path / f".champion-{os.getpid()}"
         draft.write_text(version + "\n", encoding="utf-8")
         # First, so that a kill in between leaves a line too many and never a champion that came from nowhere.
-        self.record("promote", version, previous=previous, who=who, why=why)
+        self.record("promote", version, previous=previous, who=who, why=why, back=back)
         draft.replace(self.path / "champion")
 
     def previous(self) -> str:
         """The version that the present one replaced; RegistryError if there is none."""
-        champion = self.champion()
-        for event in reversed(self.history()):
-            if event["event"] == "promote" and event["version"] == champion and event["previous"]:
-                return str(event["previous"])
-        raise RegistryError(str(self.path), "has no earlier version to go back to")
+        line = self._line()
+        if len(line) < 2:
+            raise RegistryError(str(self.path), "has no earlier version to go back to", "Promote another version")
+        return line[-2]
 
     def rollback(self, *, who: str, why: str) -> str:
         """Point to the version that the present one replaced; RegistryError if there is none."""
         version = self.previous()
-        self.promote(version, who=who, why=why)
+        self.promote(version, who=who, why=why, back=True)
         return version
+
+    def went_back(self) -> bool:
+        """Whether the present version is one that somebody went back to."""
+        promotions = [event for event in self.history() if event["event"] == "promote"]
+        return bool(promotions) and bool(promotions[-1].get("back")) and promotions[-1]["version"] == self.champion()
 
     def history(self) -> list[dict[str, Any]]:
         """Every event, the oldest first."""
@@ -126,6 +130,15 @@ class Registry:
         judged = [event for event in self.history() if (event["event"], event["version"]) == ("judge", version)]
         return "" if not judged or judged[-1]["passed"] else str(judged[-1]["reasons"][0])
 
+    def _line(self) -> list[str]:
+        """The champions, each of which replaced the one before; those that somebody went back from are left out."""
+        line: list[str] = []
+        for event in self.history():
+            if event["event"] == "promote":
+                line = _up_to(event["previous"], line)  # without a promotion that was killed
+                line = _up_to(event["version"], line) if event.get("back") else [*line, event["version"]]
+        return _up_to(self.champion(), line)
+
     def _told(self, name: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
@@ -138,6 +151,13 @@ class Registry:
         draft = self.path / f".{name}-{os.getpid()}"
         draft.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         draft.replace(self.path / name)
+
+
+def _up_to(version: str | None, line: list[str]) -> list[str]:
+    """`line` to where `version` stands last, or with it at its end."""
+    if version is None:
+        return []
+    return line[: len(line) - line[::-1].index(version)] if version in line else [*line, version]
 
 
 def resolve(path: str | Path) -> Path:

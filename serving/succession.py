@@ -65,7 +65,7 @@ class Succession:
 
     async def rollback(self, *, who: str, why: str) -> str:
         """As `activate`, with the version that the champion replaced; NotHeldError if there is none."""
-        return await self._to_its_end(self._promote(self.registry.previous, who, why))
+        return await self._to_its_end(self._promote(self.registry.previous, who, why, back=True))
 
     async def watch(self) -> NoReturn:
         """Follow the champion on disk, looking as often as the settings say."""
@@ -97,13 +97,13 @@ class Succession:
                 self.failure = str(error)
                 _log.warning("the champion is not served, %s goes on: %s", self.served, error)
 
-    async def _promote(self, choose: Callable[[], str], who: str, why: str) -> str:
+    async def _promote(self, choose: Callable[[], str], who: str, why: str, *, back: bool = False) -> str:
         async with self._turn:
             with self._in_plain_words():
                 version = await to_thread.run_sync(choose)
                 new = await self._open(version)
                 try:
-                    await to_thread.run_sync(partial(self.registry.promote, version, who=who, why=why))
+                    await to_thread.run_sync(partial(self.registry.promote, version, who=who, why=why, back=back))
                 except BaseException:
                     if new is not self._state.service:
                         await new.close()

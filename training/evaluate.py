@@ -18,6 +18,7 @@ from training.examples import truth
 
 Flags = npt.NDArray[np.bool_]
 _BINS = 15
+_DRAWS = 200
 
 
 def evaluate(tagger: Tagger, records: Sequence[Record]) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def _group_figures(
         "n": int(labelled.sum()),
         **summary(wanted, given, cells),
         "ece": calibration_error(probabilities[cells], wanted[cells]),
+        "ece_by_chance": chance_error(probabilities[cells]),
         "false_alarm_rate": float((given & cells)[none].any(axis=1).mean()) if none.any() else 0.0,
         "tags": {path: tag_figures(wanted, given, cells, position) for path, position in group.index.items()},
         "languages": {
@@ -118,6 +120,15 @@ def calibration_error(probabilities: Floats, wanted: Flags) -> float:
         if inside.any():
             error += inside.mean() * abs(float(probabilities[inside].mean()) - float(wanted[inside].mean()))
     return float(error)
+
+
+def chance_error(probabilities: Floats) -> float:
+    """The calibration error that probabilities as good as can be would have in one of 20 samples of so many cells."""
+    chance = np.random.default_rng(0)
+    errors = [
+        calibration_error(probabilities, chance.random(len(probabilities)) < probabilities) for _ in range(_DRAWS)
+    ]
+    return float(np.quantile(errors, 0.95))
 
 
 def _closed(wanted: Flags, group: Group) -> Flags:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labels.errors import FeedbackStoreError
 from labels.record import Record, read
 from model.taxonomy import Taxonomy
 
@@ -56,6 +57,8 @@ def _of_feedback(where: str | Path, taxonomy: Taxonomy, tell: Callable[[str], No
     from labels.feedback.records import gather as settled  # noqa: PLC0415 — with the database, where there is one only
     from labels.feedback.store import opened  # noqa: PLC0415
 
+    if "://" not in str(where) and not Path(where).is_dir():
+        raise FeedbackStoreError(str(where), "is no folder", "Give the service's TYMPAN_STATE, or a URL")
     store = opened(where)
     if store is None:
         tell(f"{where} holds no corrections")

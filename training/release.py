@@ -2,7 +2,7 @@
 
     confidence = 0.95     # of every comparison
     min_cases = 20        # of a tag in one language, from which it is held to be no worse
-    max_ece = 0.05        # calibration error of every group
+    max_ece = 0.05        # calibration error of every group, or what chance comes to with few test texts
     max_latency = 1.2     # times the champion's
     max_withdrawn = 0.25  # of a tag's known cases in one language, if min_cases or more, the share that new labels deny
     tags = ["*"]          # the tags that matter, as patterns of GROUP/TAG
@@ -25,7 +25,7 @@ from training.comparison import EVERY, Comparison, Difference
 from training.errors import TrainingError
 from training.withdrawal import Withdrawal
 
-_MAY_BE_0 = ("max_withdrawn",)  # not one known label may be denied
+_MAY_BE_0 = ("max_withdrawn",)  # not one known label may be denied, of a tag with enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +131,8 @@ def _findings(comparison: Comparison, figures: Mapping[str, Any], latency: float
         where = f"{difference.group}/{difference.tag} in {language}, {difference.cases} cases"
         yield _no_worse("F1", where, difference)
     for name, group in figures["groups"].items():
-        error = group["ece"]
-        yield Finding("calibration error", name, f"{error:.3f}", f"at most {rules.max_ece:g}", error <= rules.max_ece)
+        error, most = group["ece"], max(rules.max_ece, group["ece_by_chance"])
+        yield Finding("calibration error", name, f"{error:.3f}", f"at most {most:.2g}", error <= most)
     bound = f"at most {rules.max_latency:g} times the champion's"
     yield Finding("latency", "the same texts", f"{latency:.2f} times", bound, latency <= rules.max_latency)
 
@@ -172,11 +172,13 @@ def _checked(path: Path, name: str, value: object) -> Any:  # noqa: ANN401 — o
     kinds = int if isinstance(default, int) else (int, float)
     least = "at least" if name in _MAY_BE_0 else "above"
     right = isinstance(value, kinds) and not isinstance(value, bool)
-    if right and not (value >= 0 if name in _MAY_BE_0 else value > 0):  # type: ignore[operator]  # a number then
-        right = False
-    if not right or (name == "confidence" and not value < 1):  # type: ignore[operator]  # as above
+    if not right or not _within(name, value):  # type: ignore[arg-type]  # a number then
         raise TrainingError(f"{path}: {name}", f"is {value!r}", f"Write a number {least} 0, such as {default}")
     return value
+
+
+def _within(name: str, value: float) -> bool:
+    return (value > 0 or (value == 0 and name in _MAY_BE_0)) and (value < 1 or name != "confidence")
 
 
 def _first_line(error: Exception) -> str:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from labels.dataset import current, fingerprint, is_dataset, load, manifest_of, split
+from labels.errors import LabelError
 from labels.merge import merge
 from labels.record import Record, read
 from labels.versions import add, difference, versions
@@ -96,6 +97,10 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
     base = learnt_from(order, champion)
     after = bring_up_to_date(order, champion, console)
     change = difference(base, after)
+    if change.removed:
+        problem = f"lacks {len(change.removed):,} records that {champion.version} was trained on"
+        remedy = "Give a folder that only `tympan retrain` writes to: --dataset"
+        raise TrainingError(str(order.dataset), problem, remedy)
     new = {*change.added, *change.relabelled}
     if not new:
         return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
@@ -137,10 +142,11 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
 def _settled(order: Order, champion: Bundle, judged: Mapping[str, Any]) -> Outcome:
     """What is left to do if these labels were trained on and judged before: only what a kill kept from being done."""
     version = judged["version"]
-    if judged["passed"] and order.promote:
+    if not judged["passed"]:
+        return Outcome("kept", tuple(judged["reasons"]), version)
+    if order.promote:
         return promote(order.registry, version, champion)
-    told = "is held" if judged["passed"] else "did not pass"
-    return Outcome("unchanged", (f"{version}, made of these labels, {told}",))
+    return Outcome("unchanged", (f"{version}, made of these labels, is held",))
 
 
 def learnt_from(order: Order, champion: Bundle) -> Path:
@@ -155,7 +161,11 @@ def learnt_from(order: Order, champion: Bundle) -> Path:
         problem = f"has no version that {champion.version} was trained on"
         raise TrainingError(str(order.dataset), problem, "Give the dataset that belongs to this registry: --dataset")
     seed = champion.provenance["settings"]["seed"]
-    sides = load(order.base) if is_dataset(order.base) else split(read(order.base, champion.taxonomy), seed=seed)
+    try:
+        sides = load(order.base) if is_dataset(order.base) else split(read(order.base, champion.taxonomy), seed=seed)
+    except LabelError as error:
+        problem = f"is not what {champion.version} was trained on: {error.where}: {error.problem}"
+        raise TrainingError(str(order.base), problem, "Give those records: --base") from error
     records = [record for side in sides.values() for record in side]
     if fingerprint(records) != learnt:
         problem = f"is not what {champion.version} was trained on"
@@ -206,6 +216,9 @@ def promote(registry: Registry, version: str, champion: Bundle, report: Path | N
         )
     if any(event["event"] == "promote" and event["previous"] == version for event in registry.history()):
         told = f"{version} was champion and went back: tympan models promote makes it the champion again"
+        return Outcome("kept", (told,), version, report)
+    if registry.went_back():  # from a model that may have learnt from the same labels
+        told = f"somebody went back to {champion.version}: tympan models promote {version}, if it is better now"
         return Outcome("kept", (told,), version, report)
     registry.promote(version, who=WHO, why=f"no worse than {champion.version} by the rules of release")
     return Outcome("promoted", (), version, report)

@@ -80,7 +80,7 @@ def load(folder: Path) -> Weights:
         tensors = load_file(folder / _MODEL)
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise TrainingError(str(folder), "is missing or altered", "Train from the encoder: --from-encoder") from error
+        raise TrainingError(str(folder), "is missing or altered", "Retrain from the encoder: --anew") from error
     network = AutoModel.from_config(config, add_pooling_layer=False)  # type: ignore[no-untyped-call]  # as below, theirs
     rows = torch.cat([tensors[_OWN], tensors[_NEW]])[: config.vocab_size]
     network.set_input_embeddings(torch.nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows))

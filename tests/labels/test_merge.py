@@ -72,3 +72,12 @@ def test_another_mention_under_a_known_id_is_not_lost() -> None:
     found = merge([known], [record("1", "merci", "praise")])
     assert found[0] == known
     assert found[1].text == "merci" and len(found[1].id) == 24
+
+
+def test_known_records_of_one_text_are_all_kept_and_all_told_what_is_new() -> None:
+    intent = Record(id="a", text="je pars", tags={"intent": ("friction",)})
+    topic = Record(id="b", text="je pars", tags={"topic": ("price",)})
+    assert merge([intent, topic], []) == [intent, topic]
+    found = merge([intent, topic], [record("x", "je pars", "churn")])
+    assert [one.id for one in found] == ["a", "b"]
+    assert [one.tags for one in found] == [{"intent": ("churn",)}, {"topic": ("price",), "intent": ("churn",)}]

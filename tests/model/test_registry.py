@@ -94,6 +94,30 @@ def test_rolling_back_returns_to_the_version_before(registry: Registry, bundle: 
     assert registry.history()[-1]["who"] == "ann"
 
 
+def test_rolling_back_again_goes_further_back_and_never_forward(registry: Registry, bundle: Path, second: Path) -> None:
+    first, other = registry.add(bundle), registry.add(second)
+    for version in (first, other, first):
+        registry.promote(version, who="ann", why="better")
+    assert not registry.went_back()
+    assert [registry.rollback(who="ann", why="worse") for _ in range(2)] == [other, first]
+    assert registry.went_back()
+    with pytest.raises(RegistryError, match="no earlier version"):
+        registry.rollback(who="ann", why="still worse")
+    registry.promote(other, who="ann", why="after all")
+    assert not registry.went_back()
+    assert registry.previous() == first
+
+
+def test_a_promotion_that_was_killed_is_nothing_to_roll_back_to(registry: Registry, bundle: Path, second: Path) -> None:
+    first, other = registry.add(bundle), registry.add(second)
+    registry.promote(first, who="ann", why="first")
+    registry.record("promote", other, previous=first, who="bob", why="killed before the pointer")
+    with pytest.raises(RegistryError, match="no earlier version"):
+        registry.previous()
+    registry.promote(other, who="bob", why="again")
+    assert registry.previous() == first
+
+
 def test_there_is_nothing_to_roll_back_to_at_first(registry: Registry, bundle: Path) -> None:
     registry.promote(registry.add(bundle), who="ann", why="first")
     with pytest.raises(RegistryError, match="no earlier version"):

@@ -181,7 +181,7 @@ def test_without_a_model_before_there_is_no_rolling_back(fresh: Held) -> None:
             return await client.post("/v1/models/rollback", json=SIGNED)
 
     refused = problem(anyio.run(call), 409)
-    assert refused["detail"] == "registry: has no earlier version to go back to"
+    assert refused["detail"] == "registry: has no earlier version to go back to. Promote another version"
     assert fresh.registry.champion() == fresh.first
 
 

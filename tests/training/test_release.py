@@ -21,8 +21,8 @@ def comparison(*tags: Difference, macro: float = 0.0) -> Comparison:
     return Comparison(400, (difference(macro, tag=""),), tags)
 
 
-def figures(ece: float = 0.01) -> dict[str, Any]:
-    return {"groups": {"intent": {"ece": ece}}}
+def figures(ece: float = 0.01, by_chance: float = 0.02) -> dict[str, Any]:
+    return {"groups": {"intent": {"ece": ece, "ece_by_chance": by_chance}}}
 
 
 def test_a_challenger_that_is_as_good_passes() -> None:
@@ -50,6 +50,12 @@ def test_a_macro_f1_that_is_surely_worse_stops_it() -> None:
 def test_probabilities_that_are_off_stop_it() -> None:
     (reason,) = judge(comparison(), figures(ece=0.08), 1.0, Rules()).reasons
     assert reason == "calibration error, intent: 0.080 (at most 0.05)"
+
+
+def test_of_few_texts_a_calibration_error_that_chance_explains_stops_nothing() -> None:
+    assert judge(comparison(), figures(ece=0.08, by_chance=0.09), 1.0, Rules()).passed
+    (reason,) = judge(comparison(), figures(ece=0.1, by_chance=0.09), 1.0, Rules()).reasons
+    assert reason == "calibration error, intent: 0.100 (at most 0.09)"
 
 
 def test_a_slower_model_is_stopped() -> None:

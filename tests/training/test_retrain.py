@@ -16,8 +16,9 @@ from filelock import FileLock
 from rich.console import Console
 
 from labels.dataset import load, manifest_of, save, split
+from labels.errors import FeedbackStoreError
 from labels.record import Record, write
-from labels.versions import versions
+from labels.versions import add, versions
 from model.bundle import Bundle
 from model.registry import Registry
 from model.tagger import Tagger
@@ -104,7 +105,8 @@ def test_poisoned_labels_go_no_further_than_the_gate(order: Order) -> None:
     assert outcome.report and "It does not pass" in outcome.report.read_text(encoding="utf-8")
     event = order.registry.history()[-1]
     assert (event["event"], event["passed"], event["champion"]) == ("judge", False, before)
-    assert retrain(with_labels(order, poisoned)).state == "unchanged"
+    again = retrain(with_labels(order, poisoned))
+    assert (again.state, again.reasons) == ("kept", outcome.reasons)
 
 
 def test_the_test_texts_of_the_champion_stay_what_they_were(order: Order) -> None:
@@ -124,6 +126,34 @@ def test_a_model_that_went_back_is_not_promoted_by_itself(order: Order) -> None:
     outcome = retrain(asked)
     assert (outcome.state, order.registry.champion()) == ("kept", before)
     assert promoted.version in outcome.reasons[0] and "went back" in outcome.reasons[0]
+    twin = retrain(with_labels(order, leaving(61, number=72)))  # from the same labels and one more
+    assert (twin.state, order.registry.champion()) == ("kept", before)
+    assert f"tympan models promote {twin.version}" in twin.reasons[0]
+    order.registry.promote(twin.version, who="ann", why="looked at")
+    assert order.registry.champion() == twin.version
+
+
+def test_a_dataset_that_something_else_wrote_to_is_refused(order: Order) -> None:
+    retrain(order)
+    add(
+        order.dataset,
+        leaving(30, number=78),
+        taxonomy=Bundle.read(order.registry.folder(str(order.registry.champion()))).taxonomy,
+    )
+    with pytest.raises(TrainingError, match=r"lacks [\d,]+ records that .* was trained on"):
+        retrain(with_labels(order, leaving(30, number=79)))
+
+
+def test_a_base_of_other_tags_is_refused_with_the_way_to_name_the_right_one(order: Order, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": "a", "text": "b", "tags": {"team": ["bike"]}}\n', encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"is not what .* was trained on: .*Give those records: --base"):
+        retrain(replace(order, base=other, dataset=tmp_path / "none"))
+
+
+def test_a_folder_of_corrections_that_is_not_there_is_no_empty_one(order: Order, tmp_path: Path) -> None:
+    with pytest.raises(FeedbackStoreError, match="is no folder"):
+        retrain(replace(order, sources=replace(order.sources, feedback=tmp_path / "typo")))
 
 
 def test_the_champion_after_a_rollback_is_the_one_before_byte_for_byte(order: Order) -> None:
