@@ -33,7 +33,10 @@ def _header(bundle: Bundle) -> str:
 
 def _provenance(provenance: Mapping[str, Any]) -> str:
     splits = ", ".join(f"{count} for {side}" for side, count in provenance["records"].items())
-    used = {**provenance["settings"], **provenance.get("adapted", {})}
+    used, adapted = provenance["settings"], provenance.get("adapted", {})
+    if "pairs" in adapted:  # by which there are neither epochs nor batches
+        used = {name: used[name] for name in ("max_length", "seed")}
+    used = {**used, **adapted}
     settings = ", ".join(f"{key} {value}" for key, value in used.items())
     return (
         f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "

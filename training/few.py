@@ -1,8 +1,9 @@
-"""Settings for few labels: as many steps as learning takes, whatever the number of texts.
+"""What suits few labels: learning from pairs of texts, or as many steps as learning takes whatever the number of texts.
 
-A training that passes over little data as often as over much takes too few steps to learn from it (Mosbach et al., "On
-the stability of fine-tuning BERT", 2021; Zhang et al., "Revisiting few-sample BERT fine-tuning", 2021). Which settings
-win was measured: docs/few-labels.md.
+Of few tags in one group the encoder learns most from pairs (`training/contrast.py`). Else it is trained as ever, but a
+training that passes over little data as often as over much takes too few steps to learn from it (Mosbach et al., "On
+the stability of fine-tuning BERT", 2021; Zhang et al., "Revisiting few-sample BERT fine-tuning", 2021). Which way wins
+was measured: docs/few-labels.md.
 """
 
 from __future__ import annotations
@@ -13,13 +14,30 @@ from typing import Any
 
 from rich.console import Console
 
+from model.taxonomy import Taxonomy
+from training import contrast
 from training.fit import Settings
 
 FEW = 64
 """Texts to learn from for each tag, up to which they are few."""
+MOST_TAGS = 16
+"""Of one group, up to which it is learnt from pairs: of more, too few pairs share any one tag."""
 _BATCH = 8
 _STEPS = 400
 _MOST_EPOCHS = 30
+
+
+def contrasted(texts: int, taxonomy: Taxonomy, *, console: Console | None = None) -> bool:
+    """Whether `texts` are few for so many tags, and best learnt from in pairs. The console is told if so."""
+    tags = len(taxonomy.labels)
+    if texts > FEW * tags or tags > MOST_TAGS or len(taxonomy.groups) > 1:
+        return False
+    if console:
+        told = (
+            f"few labels, {texts:,} texts for {tags:,} tags: {contrast.STEPS} steps of {contrast.PAIRS} pairs of texts"
+        )
+        console.print(told, highlight=False)
+    return True
 
 
 def adapted(settings: Settings, texts: int, tags: int, *, console: Console | None = None) -> Settings:

@@ -83,23 +83,23 @@ def fit(
     checkpoint = Checkpoint(folder, network, optimiser, average, {**asdict(settings), "run": run}) if folder else None
     state = checkpoint.restore() if checkpoint else State()
     best = checkpoint.best(state) if checkpoint and state.epoch else trained(network)
-    factor = _warm_up_and_decay(steps * settings.epochs, settings)
+    factor = warm_up_and_decay(steps * settings.epochs, settings.warm_up)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor, last_epoch=state.epoch * steps - 1)
-    with _progress(console) as progress:
-        task = progress.add_task("training", total=steps * settings.epochs, completed=state.epoch * steps, figures="")
+    with progress(console) as bar:
+        task = bar.add_task("training", total=steps * settings.epochs, completed=state.epoch * steps, figures="")
         while state.epoch < settings.epochs and not _exhausted(state, settings):
             losses = []
             for loss in _epoch(network, train, optimiser, schedule, settings, state.epoch):
                 average.update()
                 losses.append(loss)
-                progress.update(task, advance=1, figures=f"loss {np.mean(losses[-50:]):.3f}")
+                bar.update(task, advance=1, figures=f"loss {np.mean(losses[-50:]):.3f}")
             with average.in_place():
                 score = macro_f1(network, validation, settings.batch_size)
                 state.epoch += 1
                 if score > state.best_score:
                     state.best_score, state.best_epoch, best = score, state.epoch, trained(network)
             figures = f"epoch {state.epoch}: loss {np.mean(losses):.3f}, validation macro-F1 {100 * score:.1f}"
-            progress.console.print(figures, style="dim")
+            bar.console.print(figures, style="dim")
             if checkpoint:
                 checkpoint.save(state, best)
     network.load_state_dict(best, strict=False)
@@ -189,9 +189,9 @@ def _parameter_groups(network: Network, settings: Settings) -> list[dict[str, ob
     return groups
 
 
-def _warm_up_and_decay(steps: int, settings: Settings) -> Callable[[int], float]:
+def warm_up_and_decay(steps: int, warm_up: float) -> Callable[[int], float]:
     """A factor of the rate: rising to 1 over the share `warm_up` of the steps, then falling to 0, both straight."""
-    rising = max(1, round(steps * settings.warm_up))
+    rising = max(1, round(steps * warm_up))
 
     def factor(step: int) -> float:
         return (step + 1) / rising if step < rising else max(0.0, (steps - step) / max(1, steps - rising))
@@ -199,7 +199,8 @@ def _warm_up_and_decay(steps: int, settings: Settings) -> Callable[[int], float]
     return factor
 
 
-def _progress(console: Console | None) -> Progress:
+def progress(console: Console | None) -> Progress:
+    """A bar with how far it is, how long it took and takes, and the field `figures`."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

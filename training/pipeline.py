@@ -20,8 +20,8 @@ from model.bundle import LAYOUT, Bundle, written_whole
 from model.decode import Calibration, Floats
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
+from training import contrast, few, weights
 from training import encoder as encoders
-from training import few, weights
 from training.blend import blend
 from training.calibrate import calibrate
 from training.card import card
@@ -95,31 +95,37 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         earlier.give(network)
     data = fingerprint([record for found in sides.values() for record in found])
     origin = earlier.identity if earlier else encoder.name
-    settings = plan.settings.fine_tuning() if earlier else plan.settings
-    if plan.few and not earlier:
-        settings = few.adapted(settings, len(sides["train"]), len(plan.taxonomy.labels), console=console)
-    before = trained(network) if earlier else {}
     run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
-    state = fit(
-        network,
-        examples["train"],
-        examples["validation"],
-        settings=settings,
-        folder=work / "fit",
-        run=run,
-        console=console,
-    )
-    provenance = _provenance(plan, encoder.name, data, sides, state, network)
-    provenance["adapted"] = few.changed(plan.settings, settings)
-    if earlier:
-        best, size = state.best_score, settings.batch_size
-        provenance["blend"] = blend(network, before, examples["validation"], score=best, batch_size=size)
-        told = f"weights kept: {100 * provenance['blend']:.0f} % of the way from those before"
-        console.print(told, highlight=False)
+    state, how = _learn(network, examples, plan, work / "fit", run, console)
+    provenance = {**_provenance(plan, encoder.name, data, sides, state, network), **how}
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
     bundle = _release(draft, examples, sides, output, console)
     shutil.rmtree(work, ignore_errors=True)
     return bundle
+
+
+def _learn(
+    network: Network, examples: Mapping[str, Examples], plan: Plan, folder: Path, run: str, console: Console
+) -> tuple[State, dict[str, Any]]:
+    """Train `network` in the way of the plan; returns what provenance says of it."""
+    settings, texts = plan.settings, len(examples["train"])
+    if plan.start:
+        settings = settings.fine_tuning()
+    elif plan.few and few.contrasted(texts, plan.taxonomy, console=console):
+        state = contrast.fit(network, examples["train"], examples["validation"], seeded=settings.seed, console=console)
+        return state, {"adapted": contrast.SETTINGS}
+    elif plan.few:
+        settings = few.adapted(settings, texts, len(plan.taxonomy.labels), console=console)
+    before = trained(network) if plan.start else {}
+    sides = examples["train"], examples["validation"]
+    state = fit(network, *sides, settings=settings, folder=folder, run=run, console=console)
+    how: dict[str, Any] = {"adapted": few.changed(plan.settings, settings)}
+    if plan.start:
+        best, size = state.best_score, settings.batch_size
+        how["blend"] = blend(network, before, examples["validation"], score=best, batch_size=size)
+        told = f"weights kept: {100 * how['blend']:.0f} % of the way from those before"
+        console.print(told, highlight=False)
+    return state, how
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,13 @@ VALIDATION = 0.2
 """The share of the labels that Tympan's ways keep to stop and set thresholds by."""
 SETFIT_AT_MOST = 16
 """Labels a tag up to which SetFit is tried: it learns from pairs, and their number grows with the square."""
-_TITLES = {"ordinary": "ordinary", "chosen": "chosen", "frozen": "frozen", "setfit": "SetFit"}
+_TITLES = {
+    "ordinary": "ordinary",
+    "chosen": "chosen",
+    "contrasted": "contrasted",
+    "frozen": "frozen",
+    "setfit": "SetFit",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

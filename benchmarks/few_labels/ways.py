@@ -29,8 +29,8 @@ from benchmarks.store import Entry
 from labels.record import Record
 from model.decode import Decoder, Floats
 from model.taxonomy import Taxonomy
+from training import contrast, few
 from training import encoder as encoders
-from training import few
 from training.calibrate import calibrate
 from training.evaluate import figures
 from training.examples import Examples, truth
@@ -73,8 +73,12 @@ def conditions(way: str, given: Given) -> dict[str, Any]:
     """What else than the labels the outcome of a way hangs on, as plain JSON types."""
     if way in ("ordinary", "chosen"):  # the same entry where nothing is chosen
         return asdict(given.ordinary if way == "ordinary" else given.chosen)
-    limits = {"at_most": given.steps} if way == "setfit" else {"strength": STRENGTH}
-    return {"way": way, "max_length": given.max_length, "seed": given.seed, **limits}
+    limits: dict[str, dict[str, Any]] = {
+        "contrasted": contrast.SETTINGS,
+        "frozen": {"strength": STRENGTH},
+        "setfit": {"at_most": given.steps},
+    }
+    return {"way": way, "max_length": given.max_length, "seed": given.seed, **limits[way]}
 
 
 def ordinary(given: Given) -> Entry:
@@ -83,6 +87,16 @@ def ordinary(given: Given) -> Entry:
 
 def chosen(given: Given) -> Entry:
     return _fitted(given, given.chosen)
+
+
+def contrasted(given: Given) -> Entry:
+    """The encoder learns from pairs of texts, then the heads are fitted."""
+    network, examples = _start(given, given.ordinary)
+    began = time.perf_counter()
+    contrast.fit(network, examples["train"], examples["validation"], seeded=given.seed, console=given.console)
+    seconds = time.perf_counter() - began
+    validation, test = (predict(network, examples[side]).numpy() for side in ("validation", "test"))
+    return _measured(given, validation, test, seconds)
 
 
 def frozen(given: Given) -> Entry:
@@ -156,6 +170,7 @@ def whole_steps(targets: np.ndarray) -> int:
 WAYS: Mapping[str, Callable[[Given], Entry]] = {
     "ordinary": ordinary,
     "chosen": chosen,
+    "contrasted": contrasted,
     "frozen": frozen,
     "setfit": setfit,
 }

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from labels.record import write
 from model.bundle import LAYOUT, Bundle
+from model.taxonomy import Taxonomy
 from tests.training.toys import TOML, toy_records, toy_settings
 from training import challenger, few
 from training.fit import Settings
@@ -43,6 +44,15 @@ def test_all_else_stays_as_the_settings_have_it() -> None:
     found = few.adapted(given, 24, 3)
     assert set(few.changed(given, found)) <= {"batch_size", "epochs", "patience", "head_rate"}
     assert found.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("texts", "tags", "found"), [(24, 3, True), (3 * few.FEW, 3, True), (3 * few.FEW + 1, 3, False), (80, 77, False)]
+)
+def test_few_tags_of_one_group_are_learnt_from_pairs(texts: int, tags: int, found: bool) -> None:
+    names = "".join(f"[groups.team.tags.tag{number}]\n" for number in range(tags))
+    assert few.contrasted(texts, Taxonomy.parse(f'name = "own"\nversion = "1"\n[groups.team]\n{names}')) is found
+    assert not few.contrasted(24, Taxonomy.parse(TOML))
 
 
 @pytest.fixture(scope="session")
