@@ -1,7 +1,8 @@
 """From validation outputs to probabilities that mean what they say, and to the thresholds of each tag.
 
 With few cases a tag's own fit is noise, so that every estimate is shrunk towards its group's, which is made from
-all cells of the group together: weight n / (n + PRIOR) for the tag's own, n being its cases.
+all cells of the group together: weight n / (n + PRIOR) for the tag's own, n being its cases. The group's is shrunk
+likewise towards none at all: probabilities as they are, and a threshold of one half.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from model.taxonomy import Taxonomy
 PRIOR = 30
 """Cases of a tag at which its own estimate and its group's weigh the same."""
 _LOWEST, _HIGHEST = 0.15, 0.85
-_RIDGE = 1e-2
+_NONE = 1.0, 0.0
+"""The slope and offset that change nothing."""
 
 
 def calibrate(
@@ -36,7 +38,7 @@ def calibrate(
         if group.kind == "exclusive":
             slopes[columns] = _inverse_temperature(outputs, wanted, cells)
             continue
-        shared = _platt(outputs[cells], wanted[cells])
+        shared = _platt(outputs[cells], wanted[cells], towards=_NONE)
         for position in range(len(group.tags)):
             rows = cells[:, position]
             own = _platt(outputs[rows, position], wanted[rows, position], towards=shared)
@@ -48,19 +50,18 @@ def calibrate(
     return Calibration([float(x) for x in slopes], [float(x) for x in offsets], [float(x) for x in thresholds])
 
 
-def _platt(outputs: Floats, wanted: Floats, towards: tuple[float, float] | None = None) -> tuple[float, float]:
+def _platt(outputs: Floats, wanted: Floats, towards: tuple[float, float]) -> tuple[float, float]:
     """Slope and offset of a logistic curve by Platt's smoothed targets, held near `towards` the fewer the cases."""
     positives = float(wanted.sum())
     if not len(wanted):
-        return towards or (1.0, 0.0)
+        return towards
     smoothed = np.where(wanted > 0, (positives + 1) / (positives + 2), 1 / (len(wanted) - positives + 2))
-    centre = np.array(towards or (1.0, 0.0))
-    pull = PRIOR / 2 if towards else _RIDGE
+    centre = np.array(towards)
 
     def cost(parameters: npt.NDArray[np.float64]) -> float:
         scaled = parameters[0] * outputs + parameters[1]
         entropy = float(np.sum(np.logaddexp(0, scaled) - smoothed * scaled))
-        return entropy + pull * float(np.sum((parameters - centre) ** 2))
+        return entropy + PRIOR / 2 * float(np.sum((parameters - centre) ** 2))
 
     found = minimize(cost, centre, method="L-BFGS-B", bounds=[(0.05, 5.0), (-8.0, 8.0)])
     return float(found.x[0]), float(found.x[1])
@@ -90,13 +91,17 @@ def _thresholds(
             continue
         columns = taxonomy.slices[group.name]
         shares, wanted, rows = probabilities[:, columns], targets[:, columns], cells[:, columns]
-        shared = _best_threshold(shares[rows], wanted[rows])
+        shared = _shrunk(_best_threshold(shares[rows], wanted[rows]), float(wanted[rows].sum()), towards=0.5)
         for position in range(len(group.tags)):
             known = rows[:, position]
             cases = float(wanted[known, position].sum())
             own = _best_threshold(shares[known, position], wanted[known, position]) if cases else shared
-            found[columns.start + position] = (cases * own + PRIOR * shared) / (cases + PRIOR)
+            found[columns.start + position] = _shrunk(own, cases, towards=shared)
     return found
+
+
+def _shrunk(own: float, cases: float, *, towards: float) -> float:
+    return (cases * own + PRIOR * towards) / (cases + PRIOR)
 
 
 def _best_threshold(probabilities: Floats, wanted: Floats) -> float:

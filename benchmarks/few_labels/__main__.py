@@ -37,8 +37,8 @@ SETFIT_AT_MOST = 16
 """Labels a tag up to which SetFit is tried: it learns from pairs, and their number grows with the square."""
 _TITLES = {
     "ordinary": "ordinary",
-    "chosen": "chosen",
-    "contrasted": "contrasted",
+    "epochs": "more epochs",
+    "pairs": "pairs",
     "frozen": "frozen",
     "setfit": "SetFit",
 }
@@ -92,7 +92,7 @@ def main(
 
     python -m benchmarks.few_labels --data ../shared/data --markdown docs/few-labels.md
 
-    python -m benchmarks.few_labels --data ../shared/data --only minibar --way chosen --labels 8 --seeds 0,1,2
+    python -m benchmarks.few_labels --data ../shared/data --only minibar --way pairs --labels 8 --seeds 0,1,2
     """
     tasks, ways = named(only or TWO), list(way or WAYS)
     if unknown := [name for name in ways if name not in WAYS]:

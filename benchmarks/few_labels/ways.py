@@ -64,17 +64,17 @@ class Given:
         return Settings(max_length=self.max_length, seed=self.seed)
 
     @property
-    def chosen(self) -> Settings:
-        """What `tympan train` would choose for so many labels."""
+    def adapted(self) -> Settings:
+        """More epochs in smaller batches, as `tympan train` takes them."""
         return few.adapted(self.ordinary, len(self.sides["train"]), len(self.taxonomy.labels))
 
 
 def conditions(way: str, given: Given) -> dict[str, Any]:
     """What else than the labels the outcome of a way hangs on, as plain JSON types."""
-    if way in ("ordinary", "chosen"):  # the same entry where nothing is chosen
-        return asdict(given.ordinary if way == "ordinary" else given.chosen)
+    if way in ("ordinary", "epochs"):  # the same entry where they are the same
+        return asdict(given.ordinary if way == "ordinary" else given.adapted)
     limits: dict[str, dict[str, Any]] = {
-        "contrasted": contrast.SETTINGS,
+        "pairs": contrast.SETTINGS,
         "frozen": {"strength": STRENGTH},
         "setfit": {"at_most": given.steps},
     }
@@ -85,11 +85,11 @@ def ordinary(given: Given) -> Entry:
     return _fitted(given, given.ordinary)
 
 
-def chosen(given: Given) -> Entry:
-    return _fitted(given, given.chosen)
+def epochs(given: Given) -> Entry:
+    return _fitted(given, given.adapted)
 
 
-def contrasted(given: Given) -> Entry:
+def pairs(given: Given) -> Entry:
     """The encoder learns from pairs of texts, then the heads are fitted."""
     network, examples = _start(given, given.ordinary)
     began = time.perf_counter()
@@ -169,8 +169,8 @@ def whole_steps(targets: np.ndarray) -> int:
 
 WAYS: Mapping[str, Callable[[Given], Entry]] = {
     "ordinary": ordinary,
-    "chosen": chosen,
-    "contrasted": contrasted,
+    "epochs": epochs,
+    "pairs": pairs,
     "frozen": frozen,
     "setfit": setfit,
 }

@@ -16,7 +16,7 @@ from benchmarks.few_labels.__main__ import app, drawn
 from benchmarks.few_labels.ways import whole_steps
 from benchmarks.tasks import TASKS, Source
 
-WAYS = ("ordinary", "chosen", "frozen")
+WAYS = ("ordinary", "epochs", "pairs", "frozen")
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ def test_every_way_is_measured_with_every_count_and_shown(measured: tuple[Path, 
             ]
             cells = line.strip("| ").split(" | ")
             (one,) = [one for one in named if one["way"] == "frozen"]
-            assert cells[6] == f"{100 * one[TASKS[task].measure]:.1f}"
-            assert cells[8:] == ["–", "–"]
+            assert cells[8] == f"{100 * one[TASKS[task].measure]:.1f}"
+            assert cells[10:] == ["–", "–"]
 
 
 def test_what_was_measured_is_not_measured_again(
