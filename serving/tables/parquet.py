@@ -77,7 +77,7 @@ class ParquetTable(Table):
         types = self._arrow.types
         if types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        kind = column.type.value_type if types.is_list(column.type) else column.type
+        kind = getattr(column.type, "value_type", column.type)  # of lists of whatever kind
         if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
             return [""] * len(column)
         return [_text(value) for value in column.to_pylist()]

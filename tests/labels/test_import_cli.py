@@ -67,8 +67,11 @@ def test_tags_in_a_list_are_read_as_those_between_bars(tmp_path: Path) -> None:
         {"text": "Merci beaucoup !", "tympan_intent": []},
     ]
     (tmp_path / "lists.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "lists.parquet")
-    for name in ("lists.jsonl", "lists.parquet"):
+    table = pyarrow.Table.from_pylist(rows)
+    large = table.set_column(1, "tympan_intent", table.column(1).cast(pyarrow.large_list(pyarrow.string())))
+    pyarrow.parquet.write_table(table, tmp_path / "lists.parquet")
+    pyarrow.parquet.write_table(large, tmp_path / "large.parquet")
+    for name in ("lists.jsonl", "lists.parquet", "large.parquet"):
         result, found = imported(tmp_path / name)
         assert result.exit_code == 0, result.output
         assert [record.tags for record in found.values()] == [{"intent": ("friction", "churn")}, {"intent": ()}]
