@@ -7,6 +7,8 @@ likewise towards none at all: probabilities as they are, and a threshold of one 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
@@ -46,8 +48,14 @@ def calibrate(
     neutral = Calibration.neutral(taxonomy).thresholds
     probabilities = Decoder(taxonomy, Calibration(list(slopes), list(offsets), neutral)).probabilities(logits)
     thresholds = _thresholds(probabilities, targets, known.astype(bool), taxonomy)
-    thresholds = expit(logit(thresholds) + threshold_shift)  # the noughts of exclusive groups stay noughts
-    return Calibration([float(x) for x in slopes], [float(x) for x in offsets], [float(x) for x in thresholds])
+    found = Calibration([float(x) for x in slopes], [float(x) for x in offsets], list(thresholds))
+    return shifted(found, threshold_shift)
+
+
+def shifted(calibration: Calibration, threshold_shift: float) -> Calibration:
+    """The same with `threshold_shift` added to the log-odds of every threshold."""
+    odds = logit(np.asarray(calibration.thresholds)) + threshold_shift  # the noughts of exclusive groups stay noughts
+    return replace(calibration, thresholds=[float(threshold) for threshold in expit(odds)])
 
 
 def _platt(outputs: Floats, wanted: Floats, towards: tuple[float, float]) -> tuple[float, float]:

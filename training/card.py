@@ -34,13 +34,14 @@ def _header(bundle: Bundle) -> str:
 def _provenance(provenance: Mapping[str, Any]) -> str:
     splits = ", ".join(f"{count} for {side}" for side, count in provenance["records"].items())
     used, adapted = provenance["settings"], provenance.get("adapted", {})
-    if "pairs" in adapted:  # by which there are neither epochs nor batches
-        used = {name: used[name] for name in ("max_length", "seed")}
+    best = f"Best epoch: {provenance['best_epoch']}. "
+    if "pairs" in adapted:  # by which there are neither epochs nor batches, and nothing is kept back
+        used, best = {name: used[name] for name in ("max_length", "seed")}, "Learnt from train and validation alike. "
     used = {**used, **adapted}
     settings = ", ".join(f"{key} {value}" for key, value in used.items())
     return (
         f"## Training\n\nEncoder: {provenance['encoder']}. Records: {splits} (fingerprint "
-        f"`{provenance['data'][:12]}`). Settings: {settings}. Best epoch: {provenance['best_epoch']}. "
+        f"`{provenance['data'][:12]}`). Settings: {settings}. {best}"
         f"{_way(provenance)}"
         f"Multiplied in {16 if provenance['bfloat16'] else 32}-bit floats.\n"
     )

@@ -36,6 +36,11 @@ class Examples:
         tokenizer.no_truncation()
         return cls(ids, *truth(records, taxonomy))
 
+    def with_(self, other: Examples) -> Examples:
+        """These and others after them."""
+        targets, known = (np.concatenate(both) for both in ((self.targets, other.targets), (self.known, other.known)))
+        return Examples([*self.ids, *other.ids], targets, known)
+
     def batches(self, size: int, *, shuffle: np.random.Generator | None = None) -> Iterator[npt.NDArray[np.intp]]:
         """Positions in batches of `size` texts of like length, in random order if `shuffle` is given."""
         order = np.arange(len(self)) if shuffle is None else shuffle.permutation(len(self))

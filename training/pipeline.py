@@ -23,7 +23,7 @@ from model.taxonomy import Taxonomy
 from training import contrast, few, weights
 from training import encoder as encoders
 from training.blend import blend
-from training.calibrate import calibrate
+from training.calibrate import calibrate, shifted
 from training.card import card
 from training.checkpoint import State, trained
 from training.errors import TrainingError
@@ -112,8 +112,9 @@ def _learn(
     if plan.start:
         settings = settings.fine_tuning()
     elif plan.few and few.contrasted(texts, plan.taxonomy, console=console):
-        state = contrast.fit(network, examples["train"], examples["validation"], seeded=settings.seed, console=console)
-        return state, {"adapted": contrast.SETTINGS}
+        labelled = examples["train"].with_(examples["validation"])
+        contrast.fit(network, labelled, seeded=settings.seed, console=console)
+        return State(), {"adapted": contrast.SETTINGS}
     elif plan.few:
         settings = few.adapted(settings, texts, len(plan.taxonomy.labels), console=console)
     before = trained(network) if plan.start else {}
@@ -184,16 +185,20 @@ def _release(
         texts_seen = examples["train"].ids
         quantise(whole, small, texts_seen[:: max(1, len(texts_seen) // _SMOOTHING_TEXTS)])
         shipped = small
-    console.print("calibrating")
-    neutral = Calibration.neutral(plan.taxonomy)
-    logits = outputs(draft.tagger("draft", shipped, neutral), sides["validation"])
-    wanted = truth(sides["validation"], plan.taxonomy)
-    calibration = calibrate(logits, *wanted, plan.taxonomy, threshold_shift=plan.threshold_shift)
+    calibration = Calibration.neutral(plan.taxonomy)
+    learnt = {record.id for record in sides["train"]}
+    if draft.provenance["adapted"] == contrast.SETTINGS:
+        learnt |= {record.id for record in sides["validation"]}
+        calibration = shifted(calibration, plan.threshold_shift)
+    else:
+        console.print("calibrating")
+        logits = outputs(draft.tagger("draft", shipped, calibration), sides["validation"])
+        wanted = truth(sides["validation"], plan.taxonomy)
+        calibration = calibrate(logits, *wanted, plan.taxonomy, threshold_shift=plan.threshold_shift)
     tagger = draft.tagger("draft", shipped, calibration)
     if plan.precision == "int8":
         compared = every[:: max(1, len(every) // (plan.parity_records or len(every)))]
         console.print(f"comparing 8 bits with 32 on {len(compared)} records")
-        learnt = {record.id for record in sides["train"]}
         parity |= check_quantised(draft.tagger("whole", whole, calibration), tagger, compared, learnt=learnt)
     metrics = {"parity": parity, "test": evaluate(tagger, sides["test"])}
     with written_whole(output) as path:

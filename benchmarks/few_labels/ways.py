@@ -27,7 +27,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.places import RIVALS
 from benchmarks.store import Entry
 from labels.record import Record
-from model.decode import Decoder, Floats
+from model.decode import Calibration, Decoder, Floats
 from model.taxonomy import Taxonomy
 from training import contrast, few
 from training import encoder as encoders
@@ -93,10 +93,11 @@ def pairs(given: Given) -> Entry:
     """The encoder learns from pairs of texts, then the heads are fitted."""
     network, examples = _start(given, given.ordinary)
     began = time.perf_counter()
-    contrast.fit(network, examples["train"], examples["validation"], seeded=given.seed, console=given.console)
+    contrast.fit(network, examples["train"].with_(examples["validation"]), seeded=given.seed, console=given.console)
     seconds = time.perf_counter() - began
-    validation, test = (predict(network, examples[side]).numpy() for side in ("validation", "test"))
-    return _measured(given, validation, test, seconds)
+    decoder = Decoder(given.taxonomy, Calibration.neutral(given.taxonomy))
+    probabilities = decoder.probabilities(predict(network, examples["test"]).numpy())
+    return _report(given, probabilities, decoder.decisions(probabilities), seconds)
 
 
 def frozen(given: Given) -> Entry:

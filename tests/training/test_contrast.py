@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from labels.record import Record
 from model.bundle import LAYOUT
+from model.decode import Calibration
 from model.taxonomy import Taxonomy
 from tests.training.toys import toy_records
 from training import challenger, contrast
@@ -59,10 +60,10 @@ def similarity(network: Network, examples: Examples) -> tuple[float, float]:
 def test_texts_of_one_tag_come_together_and_unseen_ones_are_told_apart(source: Path, taxonomy: Taxonomy) -> None:
     network, learnt, validation = untrained(source, taxonomy, 120)
     before = similarity(network, validation)
-    state = contrast.fit(network, learnt, validation, steps=120, rate=5e-3)
+    contrast.fit(network, learnt, steps=120, rate=5e-3)
     after = similarity(network, validation)
     assert after[0] - after[1] > before[0] - before[1] + 0.2
-    assert state.best_score == pytest.approx(macro_f1(network, validation, 16)) and state.best_score > 0.6
+    assert macro_f1(network, validation, 16) > 0.6
     assert not network.training
 
 
@@ -70,7 +71,7 @@ def test_the_same_seed_gives_the_same_weights(source: Path) -> None:
     scores = []
     for _ in range(2):
         network, learnt, validation = untrained(source, INTENT, 24)
-        contrast.fit(network, learnt, validation, seeded=3, steps=5, rate=1e-3)
+        contrast.fit(network, learnt, seeded=3, steps=5, rate=1e-3)
         scores.append(predict(network, validation))
     assert torch.equal(*scores)
 
@@ -95,7 +96,8 @@ def test_one_text_or_two_of_one_tag_are_no_error(source: Path, texts: int) -> No
     alone = Examples(
         validation.ids[:1] * texts, validation.targets[:1].repeat(texts, 0), validation.known[:1].repeat(texts, 0)
     )
-    assert contrast.fit(network, alone, validation, steps=2).best_score >= 0
+    contrast.fit(network, alone, steps=2)
+    assert predict(network, alone).isfinite().all()
 
 
 def test_a_bundle_of_few_labels_says_how_it_learnt_and_so_does_one_made_anew(source: Path, tmp_path: Path) -> None:
@@ -107,6 +109,7 @@ def test_a_bundle_of_few_labels_says_how_it_learnt_and_so_does_one_made_anew(sou
     bundle = train(sides, tmp_path / "few", plan, console=Console(file=said, width=200))
     assert f"{contrast.STEPS} steps of {contrast.PAIRS} pairs" in said.getvalue()
     assert bundle.provenance["adapted"] == contrast.SETTINGS
+    assert bundle.calibration == Calibration.neutral(INTENT)
     card = (bundle.path / LAYOUT.card).read_text(encoding="utf-8")
     assert f"pairs {contrast.PAIRS}" in card and "epochs" not in card
     wanted = {"taxonomy": INTENT, "dataset": "", "encoder": str(source), "anew": True, "console": Console(file=said)}
