@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from benchmarks.errors import BenchmarkError
@@ -53,6 +54,7 @@ def stream(
     seed: SeedOption = 0,
     work: WorkOption = WORK,
     results: ResultsOption = RESULTS / "retraining.json",
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curves here, as PNG.")] = None,
     markdown: MarkdownOption = None,
 ) -> None:
     """App reviews (minibar) come in rounds: macro-F1 on an app that is never learnt, after each.
@@ -61,6 +63,8 @@ def stream(
 
     python -m benchmarks.retraining stream --labels 1000 --rounds 10 --markdown docs/retraining-rounds.md
     """
+    ways = ("fine-tuned", "anew") if anew else ("fine-tuned",)
+    curves: dict[str, list[tuple[int, float]]] = {way: [] for way in ways}
     task = TASKS["minibar"]
     material = task.read(Source(data), seed)
     learnt, store, console = material.sides["train"][:labels], Store(results, ("rounds",)), Console(stderr=True)
@@ -69,8 +73,7 @@ def stream(
         known = [list(learnt[: len(learnt) * upto // rounds]) for upto in (number - 1, number)]
         sides = {**material.sides, "train": known[1]}
         new = {record.id for record in known[1]} - {record.id for record in known[0]}
-        found = {}
-        for way in ("fine-tuned", *(("anew",) if anew else ())):
+        for way in ways:
             name = key(
                 kind="stream",
                 revision=REVISION,
@@ -92,18 +95,31 @@ def stream(
                 champion = before if way == "fine-tuned" and number > 1 else None
                 entry = _round(folder, sides, new, champion, plan, console)
                 store.add("rounds", name, entry)
-            found[way] = entry
-        cells = [f"{100 * entry['review']:.1f}" for entry in found.values()]
-        minutes = [f"{entry['seconds'] / 60:.1f}" for entry in found.values()]
-        rows.append((f"{number}", f"{len(known[1]):,}", *cells, *minutes))
-    ways = ("fine-tuned", "anew") if anew else ("fine-tuned",)
-    columns = ("round", "labels", *(f"F1, {way}" for way in ways), *(f"minutes, {way}" for way in ways))
+            curves[way].append((len(known[1]), 100 * entry["review"]))
+        rows.append((f"{number}", f"{len(known[1]):,}", *(f"{curves[way][-1][1]:.1f}" for way in ways)))
+    columns = ("round", "labels", *(f"F1, {way}" for way in ways))
+    if picture:
+        _draw(curves, picture)
     notes = (
         f"Macro-F1 on {len(material.sides['test']):,} reviews of an app that is never learnt; seed {seed}. Fine-tuned: "
         "from the model of the round before, on the new labels and a sample of the earlier ones, as `tympan retrain` "
         f"does. Anew: from the encoder, on all labels so far. {machine(processor_limit(), ('torch',))}",
     )
     Report((Table("App reviews in rounds", columns, tuple(rows)),), notes).give(markdown)
+
+
+def _draw(curves: Mapping[str, Sequence[tuple[int, float]]], file: Path) -> None:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for way, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=way)
+    axes.set(xlabel="labels", ylabel="macro-F1 on an app that is never learnt", ylim=(60, 90))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    try:
+        figure.savefig(file, format="png", dpi=150)
+    except OSError as error:
+        raise BenchmarkError(str(file), "cannot be written", "Choose another file") from error
 
 
 @app.command()
