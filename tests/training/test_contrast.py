@@ -105,13 +105,17 @@ def test_a_bundle_of_few_labels_says_how_it_learnt_and_so_does_one_made_anew(sou
         side: records(INTENT, count, number)
         for side, count, number in (("train", 40, 1), ("validation", 20, 2), ("test", 20, 3))
     }
-    plan, said = Plan(taxonomy=INTENT, encoder=str(source), few=True, precision="fp32"), io.StringIO()
+    plan, said = (
+        Plan(taxonomy=INTENT, encoder=str(source), few=True, precision="fp32", keep_weights=True),
+        io.StringIO(),
+    )
     bundle = train(sides, tmp_path / "few", plan, console=Console(file=said, width=200))
     assert f"{contrast.STEPS} steps of {contrast.PAIRS} pairs" in said.getvalue()
     assert bundle.provenance["adapted"] == contrast.SETTINGS
     assert bundle.calibration == Calibration.neutral(INTENT)
     card = (bundle.path / LAYOUT.card).read_text(encoding="utf-8")
     assert f"pairs {contrast.PAIRS}" in card and "epochs" not in card
-    wanted = {"taxonomy": INTENT, "dataset": "", "encoder": str(source), "anew": True, "console": Console(file=said)}
-    again = challenger.make(bundle, sides, (), tmp_path / "anew", **wanted)
+    wanted = {"taxonomy": INTENT, "dataset": "", "encoder": str(source), "console": Console(file=said)}
+    again = challenger.make(bundle, sides, ("toy-1-0",), tmp_path / "anew", **wanted)
+    assert not again.provenance["start"]  # what it would be stopped and blended by was learnt from
     assert again.provenance["adapted"] == contrast.SETTINGS
