@@ -12,7 +12,7 @@ from labels.record import Record
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from tests.training.toys import TOY
-from training.evaluate import by_label, calibration_error, evaluate, figures, summary
+from training.evaluate import by_label, calibration_error, chance_error, evaluate, figures, summary
 
 LABELS = TOY.labels
 
@@ -133,6 +133,14 @@ def test_the_calibration_error_is_the_mean_distance_of_stated_and_observed() -> 
     assert calibration_error(probabilities, wanted) == pytest.approx(expected)
 
 
+def test_of_few_cells_chance_alone_comes_to_a_large_error_and_of_many_to_a_small_one() -> None:
+    chance = np.random.default_rng(7)
+    few, many = chance.beta(0.5, 1, 36), chance.beta(0.5, 1, 5_000)
+    assert chance_error(few) > 0.1 > 0.03 > chance_error(many)
+    errors = [calibration_error(few, chance.random(36) < few) for _ in range(200)]
+    assert 0.85 < np.mean([error <= chance_error(few) for error in errors]) < 1
+
+
 def test_the_calibration_error_of_a_group_pools_its_known_cells() -> None:
     records = [record("a", intent=["churn"]), record("b", unsure={"intent": ("churn",)}, intent=[])]
     probabilities = np.zeros((2, len(LABELS)), dtype=np.float32)
@@ -145,7 +153,7 @@ def test_the_report_has_the_shape_that_is_promised() -> None:
     found = report(INTENTS, GIVEN)
     assert found.keys() == {"n", "groups"}
     assert list(found["groups"]) == ["intent", "topic", "mood"]
-    keys = {"n", "macro_f1", "micro_f1", "ece", "false_alarm_rate", "tags", "languages"}
+    keys = {"n", "macro_f1", "micro_f1", "ece", "ece_by_chance", "false_alarm_rate", "tags", "languages"}
     assert found["groups"]["intent"].keys() == keys
     assert found["groups"]["topic"].keys() == keys | {"leaf", "parent"}
     assert found["groups"]["topic"]["leaf"].keys() == {"macro_f1", "micro_f1"}
