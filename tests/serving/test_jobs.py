@@ -311,4 +311,4 @@ def test_jobs_are_counted_and_logged_without_their_texts(client: httpx.Client, r
 
 def test_whoever_waits_for_an_answer_comes_before_jobs(running: Running) -> None:
     (worker,) = workers(running)
-    assert os.getpriority(os.PRIO_PROCESS, worker) == os.getpriority(os.PRIO_PROCESS, running.process.pid) + 10
+    assert os.getpriority(os.PRIO_PROCESS, worker) == os.getpriority(os.PRIO_PROCESS, running.process.pid) + 15

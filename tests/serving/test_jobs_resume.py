@@ -47,7 +47,7 @@ def test_a_job_goes_on_when_its_process_is_killed(
     with served(bundle, tmp_path, *arguments) as (running, client):
         job = made(send(client, many(ROWS)))
         reached = under_way(client, job)["done"]
-        doomed = next(pid for pid in workers(running) if os.getpriority(os.PRIO_PROCESS, pid) == 10)
+        doomed = next(pid for pid in workers(running) if os.getpriority(os.PRIO_PROCESS, pid) == 15)
         os.kill(doomed, signal.SIGKILL)
         assert done(client, job) == whole
         told = [json.loads(line) for line in running.logged() if "the process of jobs died and is replaced" in line]
