@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ def test_every_answer_is_one_that_the_description_promises(server: Running, tmp_
         text=True,
         timeout=300,
     )
-    assert fuzz.returncode == 0, fuzz.stdout[-8000:] + fuzz.stderr
+    assert fuzz.returncode == 0, re.sub(r"(.)\1{50,}", r"\1…", fuzz.stdout)[-8000:] + fuzz.stderr
     described = httpx.get(f"{server.url}/openapi.json").json()["paths"].values()
     count = sum(len(operations) for operations in described)
     assert f"{count} selected / {count} total" in fuzz.stdout
