@@ -209,8 +209,8 @@ def _notes(cells: Sequence[Cell], store: Store, test: int, steps: int) -> tuple[
         f"{test:,} texts of the test side, drawn by seed. Seeds: {', '.join(map(str, seeds))}. A dash: not measured.",
         "Minutes are for learning alone, on one thread, with other work on the machine; "
         f"{machine(1, ('torch', 'transformers', 'scikit-learn'))}",
-        f"Tympan's ways keep {100 * VALIDATION:.0f} % of the labels to stop and set thresholds by; SetFit "
-        f"{versions('setfit')['setfit']} learns from all. It was stopped after {steps:,} steps of 16 pairs. Steps, of "
+        f"All but pairs and SetFit keep {100 * VALIDATION:.0f} % of the labels to stop and set thresholds by. SetFit "
+        f"{versions('setfit')['setfit']} was stopped after {steps:,} steps of 16 pairs. Steps, of "
         f"those that its own settings take: {'; '.join(stopped) or 'none measured'}.",
     )
 
