@@ -17,7 +17,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from training.examples import Examples
-from training.fit import progress, seed, warm_up_and_decay
+from training.fit import progress, seed, vectors, warm_up_and_decay
 from training.network import Network
 
 PAIRS, STEPS, RATE = 16, 120, 2e-5
@@ -26,7 +26,6 @@ SETTINGS = {"pairs": PAIRS, "steps": STEPS, "learning_rate": RATE}
 _DRAWN = 4_000  # pairs at random, among which those of either kind are looked for
 _LENGTH = 10.0  # of centred vectors on average, so that the penalty is the same whatever the encoder
 _WARM_UP = 0.1
-_BATCH = 64
 
 
 def fit(
@@ -64,11 +63,7 @@ def fit(
 
 def fit_head(network: Network, examples: Examples) -> None:
     """Logistic regression on the vectors of `examples` as they are: of all tags together if exclusive, else of each."""
-    with torch.inference_mode():
-        found = torch.zeros(len(examples), network.encoder.config.hidden_size)
-        for batch in examples.batches(_BATCH):
-            found[torch.from_numpy(batch)] = network.vectors(*examples.tensors(batch))
-    found = found.clone()  # of inference, which nothing can be learnt from
+    found = vectors(network, examples)
     middle = found.mean(dim=0)
     scale = _LENGTH / (found - middle).norm(dim=1).mean().clamp(min=1e-6)
     inputs, heads = (found - middle) * scale, [cast(nn.Linear, head) for head in network.heads]

@@ -21,7 +21,7 @@ from training.fit import Settings
 FEW = 64
 """Texts to learn from for each tag, up to which they are few."""
 MOST_TAGS = 16
-"""Of one group, up to which it is learnt from pairs: of more, too few pairs share any one tag."""
+"""Of one group, up to which it is learnt from pairs: of more, that was hardly measured (docs/few-labels.md)."""
 _BATCH = 8
 _STEPS = 400
 _MOST_EPOCHS = 30

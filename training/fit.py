@@ -129,6 +129,16 @@ def predict(network: Network, examples: Examples, batch_size: int = 64) -> Tenso
     return found
 
 
+def vectors(network: Network, examples: Examples, batch_size: int = 64) -> Tensor:
+    """What the heads would see of each text (texts, width), in the order of `examples`."""
+    network.eval()
+    found = torch.zeros(len(examples), network.encoder.config.hidden_size)
+    with torch.inference_mode():
+        for batch in examples.batches(batch_size):
+            found[torch.from_numpy(batch)] = network.vectors(*examples.tensors(batch))
+    return found
+
+
 def macro_f1(network: Network, examples: Examples, batch_size: int) -> float:
     """The mean over groups of macro-F1 at probability 0.5 (the likeliest tag if exclusive) over tags that occur."""
     logits = predict(network, examples, batch_size).numpy()

@@ -34,7 +34,7 @@ from training import encoder as encoders
 from training.calibrate import calibrate
 from training.evaluate import figures
 from training.examples import Examples, truth
-from training.fit import Settings, fit, predict, seed
+from training.fit import Settings, fit, predict, seed, vectors
 from training.network import Network
 
 STRENGTH = 10.0
@@ -104,14 +104,14 @@ def frozen(given: Given) -> Entry:
     """The encoder stays as it is; logistic regression on its vectors, which are computed once."""
     network, examples = _start(given, given.ordinary)
     began = time.perf_counter()
-    vectors = {side: _vectors(network, examples[side]) for side in ("train", "validation")}
-    middle = vectors["train"].mean(axis=0)
-    scale = 10 / np.linalg.norm(vectors["train"] - middle, axis=1).mean()
+    seen = {side: vectors(network, examples[side]).numpy() for side in ("train", "validation")}
+    middle = seen["train"].mean(axis=0)
+    scale = 10 / np.linalg.norm(seen["train"] - middle, axis=1).mean()
     targets = examples["train"].targets
     exclusive = given.taxonomy.groups[0].kind == "exclusive"
     regression = LogisticRegression(C=STRENGTH, max_iter=1000)
     model = regression if exclusive else OneVsRestClassifier(regression)
-    model.fit((vectors["train"] - middle) * scale, targets.argmax(axis=1) if exclusive else targets)
+    model.fit((seen["train"] - middle) * scale, targets.argmax(axis=1) if exclusive else targets)
     seconds = time.perf_counter() - began
 
     def logits(found: Floats) -> Floats:
@@ -122,7 +122,7 @@ def frozen(given: Given) -> Entry:
         every[:, model.classes_] = model.predict_log_proba(inputs)
         return every
 
-    return _measured(given, logits(vectors["validation"]), logits(_vectors(network, examples["test"])), seconds)
+    return _measured(given, logits(seen["validation"]), logits(vectors(network, examples["test"]).numpy()), seconds)
 
 
 def setfit(given: Given) -> Entry:
@@ -196,16 +196,6 @@ def _fitted(given: Given, settings: Settings) -> Entry:
     seconds = time.perf_counter() - began
     validation, test = (predict(network, examples[side]).numpy() for side in ("validation", "test"))
     return {**_measured(given, validation, test, seconds), "epochs": state.epoch, "best_epoch": state.best_epoch}
-
-
-def _vectors(network: Network, examples: Examples) -> Floats:
-    """What the heads would see of each text: (texts, width)."""
-    network.eval()
-    found = np.zeros((len(examples), network.encoder.config.hidden_size), dtype=np.float32)
-    with torch.inference_mode():
-        for batch in examples.batches(64):
-            found[batch] = network.vectors(*examples.tensors(batch)).numpy()
-    return found
 
 
 def _measured(given: Given, validation: Floats, test: Floats, seconds: float) -> Entry:
