@@ -27,7 +27,7 @@ from benchmarks.store import Store, key
 from benchmarks.tasks import TASKS, Material, Source, Task
 from labels.dataset import fingerprint
 from training.encoder import PACKAGE
-from training.pipeline import Plan
+from training.plan import Plan
 
 app = typer.Typer(add_completion=False, help="Labels that the queue saves, with whole models.")
 

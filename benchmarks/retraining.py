@@ -30,7 +30,8 @@ from model.taxonomy import DEFAULT, Taxonomy
 from training import challenger
 from training.evaluate import evaluate
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 from training.weights import FOLDER
 
 app = typer.Typer(add_completion=False, help="Retraining round after round: what it learns and what it forgets.")

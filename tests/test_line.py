@@ -15,7 +15,8 @@ from model.taxonomy import DEFAULT, Taxonomy
 from tests.encoders import tiny_encoder
 from tests.serving.conftest import start, stop
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 LISTENING = Taxonomy.load(DEFAULT)

@@ -19,7 +19,8 @@ from model.taxonomy import Taxonomy
 from training import few
 from training.encoder import PACKAGE
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 from training.weights import FOLDER
 
 FRESH = 0.5

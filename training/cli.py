@@ -79,8 +79,8 @@ def train(
     sides = _sides(data, tags, seed)
 
     from training.fit import Settings  # after the data was read: torch takes seconds to load
-    from training.pipeline import Plan
     from training.pipeline import train as run
+    from training.plan import Plan
 
     chosen: Mapping[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
     given = {name: value for name, value in chosen.items() if value is not None}

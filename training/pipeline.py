@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from labels.record import Record
 from model.bundle import LAYOUT, Bundle, written_whole
 from model.decode import Calibration, Floats
 from model.tagger import Tagger
-from model.taxonomy import Taxonomy
 from training import contrast, few, weights
 from training import encoder as encoders
 from training.blend import blend
@@ -30,41 +29,15 @@ from training.errors import TrainingError
 from training.evaluate import evaluate
 from training.examples import Examples, truth
 from training.export import export, quantise
-from training.fit import Settings, fit, seed
+from training.fit import fit, seed
 from training.network import Network
 from training.parity import check_export, check_quantised
+from training.plan import Plan
 from training.provenance import tested_on, versions
 
-Precision = Literal["int8", "fp32"]
+T = TypeVar("T")
 _PARITY_TEXTS = 200
 _SMOOTHING_TEXTS = 300
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to train and how.
-
-    `encoder` is a source of `training.encoder.load`; `keep_languages` trims its vocabulary. With `start`, an earlier
-    bundle's weights, training goes on from there instead, by `settings.fine_tuning()`; otherwise, with `few`, by what
-    suits few labels where they are few. With `keep_weights` the new bundle keeps its own. `dataset` is the fingerprint
-    of the dataset that the sides were taken from, if they are not all of it. `threshold_shift` is that of
-    `training.calibrate`. 8 bits are compared with 32 on at least `parity_records`, spread over the sides (None: on all,
-    as for a model that ships).
-    """
-
-    taxonomy: Taxonomy
-    settings: Settings = field(default_factory=Settings)
-    encoder: str = encoders.PACKAGE
-    keep_languages: tuple[str, ...] = ()
-    start: Path | None = None
-    few: bool = False
-    keep_weights: bool = False
-    dataset: str = ""
-    precision: Precision = "int8"
-    threshold_shift: float = 0.0
-    parity_records: int | None = None
-    title: str = "A Tympan model"
-    notes: tuple[str, ...] = ()
 
 
 def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, console: Console | None = None) -> Bundle:
@@ -177,13 +150,12 @@ def _release(
     whole, small = draft.folder / "fp32.onnx", draft.folder / "int8.onnx"
     export(draft.network, whole)
     every = [record for found in sides.values() for record in found]
-    some = every[:: max(1, len(every) // _PARITY_TEXTS)]
+    some = _spread(every, _PARITY_TEXTS)
     texts = Examples.encode(some, plan.taxonomy, draft.tokenizer, plan.settings.max_length)
     parity = check_export(draft.network, whole, texts, some)
     shipped = whole
     if plan.precision == "int8":
-        texts_seen = examples["train"].ids
-        quantise(whole, small, texts_seen[:: max(1, len(texts_seen) // _SMOOTHING_TEXTS)])
+        quantise(whole, small, _spread(examples["train"].ids, _SMOOTHING_TEXTS))
         shipped = small
     calibration = Calibration.neutral(plan.taxonomy)
     learnt = {record.id for record in sides["train"]}
@@ -197,7 +169,8 @@ def _release(
         calibration = calibrate(logits, *wanted, plan.taxonomy, threshold_shift=plan.threshold_shift)
     tagger = draft.tagger("draft", shipped, calibration)
     if plan.precision == "int8":
-        compared = every[:: max(1, len(every) // (plan.parity_records or len(every)))]
+        halves = [[record for record in every if (record.id in learnt) is seen] for seen in (True, False)]
+        compared = [record for half in halves for record in _spread(half, plan.parity_records // 2)]
         console.print(f"comparing 8 bits with 32 on {len(compared)} records")
         parity |= check_quantised(draft.tagger("whole", whole, calibration), tagger, compared, learnt=learnt)
     metrics = {"parity": parity, "test": evaluate(tagger, sides["test"])}
@@ -209,6 +182,11 @@ def _release(
             weights.save(draft.network, draft.tokenizer, path / weights.FOLDER, encoder=name)
     console.print(f"wrote {output}")
     return Bundle.read(output)
+
+
+def _spread(values: Sequence[T], at_least: int) -> Sequence[T]:
+    """So many of `values` or up to twice as many, from all over them; all if there are not so many."""
+    return values[:: max(1, len(values) // at_least)]
 
 
 def outputs(tagger: Tagger, records: Sequence[Record]) -> Floats:

@@ -34,7 +34,7 @@ from model.errors import TympanError
 from training.encoder import PACKAGE
 from training.errors import TrainingError
 from training.fit import Settings
-from training.pipeline import Plan, Precision
+from training.plan import Plan, Precision
 
 LANGUAGES = "fr,it,en,es,de,pt,nl"
 PRECISION: Precision = "int8"

@@ -16,7 +16,8 @@ from model.bundle import Bundle
 from model.tagger import Tagger
 from training.errors import GateError
 from training.evaluate import evaluate
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 Parts = dict[str, dict[str, float]]
 """`all` or a language → `n`, `macro_f1` and `micro_f1`, the two in [0, 1]."""

@@ -31,7 +31,8 @@ from model.registry import resolve
 from model.taxonomy import DEFAULT, Taxonomy
 from training import encoder as encoders
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 app = typer.Typer(add_completion=False, help="The forms of a network in fewer bits, against its 32-bit floats.")
 

@@ -18,7 +18,8 @@ from tests.bundles import tiny_taxonomy
 from tests.encoders import tiny_encoder
 from training.export import quantise
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 PROBLEMS = ("le réseau est en panne", "la fibre coupe sans cesse", "rien ne marche depuis hier", "il router è guasto")
 PRAISES = ("merci pour votre aide", "service rapide et poli", "grazie, va tutto bene", "bravo à toute l’équipe")

@@ -19,7 +19,8 @@ from tests.encoders import tiny_encoder
 from tests.serving.conftest import Running, start, stop
 from tests.studio.server import Labeller, Server
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 Tympan = Callable[..., Result]
 TAGS = tiny_taxonomy()

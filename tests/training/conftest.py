@@ -12,7 +12,8 @@ from model.bundle import Bundle
 from tests.training.toys import TOY, toy_encoder, toy_settings, toy_sides
 from training import encoder as encoders
 from training.encoder import Encoder
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 
 @pytest.fixture(scope="session", autouse=True)

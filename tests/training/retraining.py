@@ -13,7 +13,8 @@ from model.registry import Registry
 from model.tagger import Tagger
 from tests.training.toys import toy_records
 from training.gather import Sources
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 from training.retrain import Order
 
 NEW_WORD = "bababa"

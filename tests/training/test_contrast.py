@@ -21,7 +21,8 @@ from training import encoder as encoders
 from training.examples import Examples
 from training.fit import macro_f1, predict, seed
 from training.network import Network
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 HEAD = 'name = "own"\nversion = "1"\n'
 INTENT = Taxonomy.parse(f"{HEAD}[groups.intent.tags.churn]\n[groups.intent.tags.praise]\n")

@@ -16,7 +16,8 @@ from model.taxonomy import Taxonomy
 from tests.training.toys import TOML, toy_records, toy_settings
 from training import challenger, few
 from training.fit import Settings
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 from training.weights import FOLDER
 from tympan import app
 

@@ -20,7 +20,8 @@ from model.tagger import Tagged, Tagger
 from tests.training.toys import TOY, toy_settings, toy_sides
 from training.errors import GateError, TrainingError
 from training.evaluate import evaluate
-from training.pipeline import Plan, outputs, train
+from training.pipeline import outputs, train
+from training.plan import Plan
 
 
 def test_the_bundle_is_whole_and_nothing_else_is_left_beside_it(trained: Bundle) -> None:

@@ -15,7 +15,8 @@ from training import encoder as encoders
 from training import weights
 from training.errors import TrainingError
 from training.network import Network
-from training.pipeline import Plan, train
+from training.pipeline import train
+from training.plan import Plan
 
 ids, mask = torch.tensor([[0, 7, 9, 4, 2]]), torch.ones(1, 5, dtype=torch.long)
 
