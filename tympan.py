@@ -6,6 +6,7 @@ the service runs where only its own libraries are installed.
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,10 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except TympanError as error:
             typer.echo(f"tympan: {error}", err=True)
+        except OSError as error:  # a full disk, or a folder of somebody else's
+            if not error.strerror or error.errno == errno.EPIPE:
+                raise
+            typer.echo(f"tympan: {error.filename or 'a file'}: {error.strerror}. Mend that, and run it again", err=True)
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(ctx.invoked_subcommand)
             if not extra:

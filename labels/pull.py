@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock
+
 from labels.consensus import Consensus, consensus
 from labels.interface import from_result
 from labels.mirror import Entry, Mirror
@@ -96,8 +98,21 @@ def pull(
 ) -> Pulled:
     """Bring the copy in `folder` up to date and read it. `each` is called with tasks read and to be read.
 
-    StudioError if the server fails: what was read stays, and the next run goes on from there.
+    StudioError if the server fails: what was read stays, and the next run goes on from there. One process at a time has
+    the folder; others wait.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{MIRROR}.lock"):
+        mirror, changed, gone = _brought_up_to_date(studio, project, folder, each)
+    pulled = read(mirror.entries.values(), studio.people(), taxonomy)
+    pulled.deleted, pulled.changed = gone, changed
+    return pulled
+
+
+def _brought_up_to_date(
+    studio: Studio, project: Project, folder: Path, each: Callable[[int, int], None]
+) -> tuple[Mirror, int, int]:
+    """The copy, and how many of its tasks have changed and are gone."""
     mirror = Mirror(folder / MIRROR, project, studio.url)
     states = {state.id: state for state in studio.states(project)}
     changed = [task for task, state in states.items() if mirror.stamp(task) != state.stamp]
@@ -110,10 +125,7 @@ def pull(
         )
         done += len(block)
         each(done, len(changed))
-    gone = mirror.keep(states)
-    pulled = read(mirror.entries.values(), studio.people(), taxonomy)
-    pulled.deleted, pulled.changed = len(gone), len(changed)
-    return pulled
+    return mirror, len(changed), len(mirror.keep(states))
 
 
 def read(entries: Iterable[Entry], people: Mapping[int, str], taxonomy: Taxonomy) -> Pulled:

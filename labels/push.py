@@ -26,6 +26,8 @@ class Given:
 
     mention: Mention | None
     source: str | None = None
+    watchlist: str = ""
+    """Its own, in JSON; empty if it has none."""
     fault: str = ""
 
 
@@ -97,6 +99,8 @@ def _data(row: Given, watchlist: Watchlist) -> dict[str, Any]:
         raise StudioError("text", "is empty")
     if len(row.mention.text) > MAX_CHARACTERS:
         raise StudioError("text", f"is longer than {MAX_CHARACTERS:,} characters")
+    if row.watchlist:
+        watchlist = Watchlist.from_json(row.watchlist)
     return to_data(row.mention, watchlist=watchlist, source=row.source)
 
 

@@ -223,9 +223,10 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
                 continue
             text = row.cells.get(column, "")
             lang = detect(wording(prepare(text)))
-            towards = target or cell(row, targets)
+            towards, listed = target or cell(row, targets), row.cells.get("watchlist", "")
             mention = Mention(str(number), text, lang=lang, created_at=cell(row, dates), target=towards)
-            yield Given(mention, source=source or cell(row, sources) or file.name)
+            own = listed if listed.startswith("[{") else ""  # a column of the same name may say anything
+            yield Given(mention, source=source or cell(row, sources) or file.name, watchlist=own)
 
     return table.count, rows()
 

@@ -83,20 +83,21 @@ def difference(before: str | Path, after: str | Path) -> Difference:
     return Difference(
         added=tuple(name for name in new if name not in old),
         removed=tuple(name for name in old if name not in new),
-        relabelled=tuple(name for name in both if _labels(old[name][1]) != _labels(new[name][1])),
+        relabelled=tuple(name for name in both if labels_of(old[name][1]) != labels_of(new[name][1])),
         moved=tuple(name for name in both if old[name][0] != new[name][0]),
         tags=_counted(before, after, "tags"),
         languages=_counted(before, after, "languages"),
     )
 
 
-def _by_id(folder: str | Path) -> dict[str, tuple[str, Record]]:
-    return {record.id: (side, record) for side, found in load(folder).items() for record in found}
-
-
-def _labels(record: Record) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+def labels_of(record: Record) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """What people say of it, tags and unsure cells, in whatever order they came."""
     tags, unsure = ({group: set(paths) for group, paths in found.items()} for found in (record.tags, record.unsure))
     return tags, unsure
+
+
+def _by_id(folder: str | Path) -> dict[str, tuple[str, Record]]:
+    return {record.id: (side, record) for side, found in load(folder).items() for record in found}
 
 
 def _counted(before: str | Path, after: str | Path, what: str) -> dict[str, tuple[int, int]]:

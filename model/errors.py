@@ -47,3 +47,7 @@ class BundleError(ModelError):
 
 class RegistryError(ModelError):
     """A registry of bundles, or a version that it does not hold."""
+
+
+class SupersededError(RegistryError):
+    """A version that was to be replaced and is in use no more: somebody decided otherwise in the meantime."""

@@ -7,28 +7,31 @@ registry/
   reports/VERSION.*    how a version that was retrained compares with the champion of that time
   retraining.json      how far retraining is, or how it ended, replaced atomically
   drift.json           how recent mentions differ from a champion's test texts, replaced atomically
+
+Whoever writes here holds the lock of the folder, so that no two processes do.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from model.bundle import Bundle, written_whole
-from model.errors import RegistryError
+from model.errors import RegistryError, SupersededError
 from model.lines import append
 
 _RETRAINING, _DRIFT = "retraining.json", "drift.json"
 
 
 class Registry:
-    """The bundles under one folder, which is made when first written to."""
+    """The bundles under one folder, which is made when first written to. RegistryError if it cannot be written."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -49,11 +52,14 @@ class Registry:
     def add(self, bundle: str | Path) -> str:
         """Copy a bundle in, after checking it; returns its version. Adding it again changes nothing."""
         read = Bundle.read(bundle)
-        if read.version not in self.versions():
-            with written_whole(self.path / "bundles" / read.version) as draft:
-                shutil.copytree(bundle, draft, dirs_exist_ok=True)
-                Bundle.read(draft)
-            self.record("add", read.version)
+        with self._writing():
+            for left in (self.path / "bundles").glob(".*"):  # by an addition that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            if read.version not in self.versions():
+                with written_whole(self.path / "bundles" / read.version) as draft:
+                    shutil.copytree(bundle, draft, dirs_exist_ok=True)
+                    Bundle.read(draft)
+                self._append("add", read.version)
         return read.version
 
     def champion(self) -> str | None:
@@ -63,15 +69,28 @@ class Registry:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def promote(self, version: str, *, who: str, why: str, back: bool = False) -> None:
-        """Point to a version that is held and whole; `back` says that it is one of before."""
+    def champion_folder(self) -> Path:
+        """Where the version in use lies; RegistryError if there is none."""
+        version = self.champion()
+        if version is None:
+            raise RegistryError(str(self.path), "has no champion", "Add one: tympan models add BUNDLE --promote")
+        return self.folder(version)
+
+    def promote(self, version: str, *, who: str, why: str, back: bool = False, instead_of: str | None = None) -> None:
+        """Point to a version that is held and whole; `back` says that it is one of before.
+
+        SupersededError if it is to be promoted `instead_of` a version that is in use no more.
+        """
         Bundle.read(self.folder(version))
-        previous = self.champion()
-        draft = self.path / f".champion-{os.getpid()}"
-        draft.write_text(version + "\n", encoding="utf-8")
-        # First, so that a kill in between leaves a line too many and never a champion that came from nowhere.
-        self.record("promote", version, previous=previous, who=who, why=why, back=back)
-        draft.replace(self.path / "champion")
+        with self._writing():
+            previous = self.champion()
+            if instead_of not in (None, previous):
+                raise SupersededError(str(self.path), f"{instead_of} is champion no more", f"See to {previous} first")
+            draft = self.path / ".champion"
+            draft.write_text(version + "\n", encoding="utf-8")
+            # First, so that a kill in between leaves a line too many and never a champion that came from nowhere.
+            self._append("promote", version, previous=previous, who=who, why=why, back=back)
+            draft.replace(self.path / "champion")
 
     def previous(self) -> str:
         """The version that the present one replaced; RegistryError if there is none."""
@@ -82,8 +101,8 @@ class Registry:
 
     def rollback(self, *, who: str, why: str) -> str:
         """Point to the version that the present one replaced; RegistryError if there is none."""
-        version = self.previous()
-        self.promote(version, who=who, why=why, back=True)
+        champion, version = self.champion(), self.previous()
+        self.promote(version, who=who, why=why, back=True, instead_of=champion)
         return version
 
     def went_back(self) -> bool:
@@ -94,7 +113,7 @@ class Registry:
     def history(self) -> list[dict[str, Any]]:
         """Every event, the oldest first."""
         try:
-            lines = (self.path / "history.jsonl").read_text(encoding="utf-8").splitlines()
+            lines = (self.path / "history.jsonl").read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
         found = []
@@ -105,9 +124,8 @@ class Registry:
 
     def record(self, event: str, version: str, **details: Any) -> None:  # noqa: ANN401 — JSON
         """Append an event to the history."""
-        entry = {"event": event, "version": version, "at": datetime.now(UTC).isoformat(), **details}
-        with (self.path / "history.jsonl").open("a+b") as file:
-            append(file, json.dumps(entry, ensure_ascii=False).encode())
+        with self._writing():
+            self._append(event, version, **details)
 
     def retraining(self) -> dict[str, Any]:
         """What was last told of retraining; empty if there was none."""
@@ -148,9 +166,25 @@ class Registry:
 
     def _tell(self, name: str, what: Mapping[str, Any]) -> None:
         told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **what}
-        draft = self.path / f".{name}-{os.getpid()}"
-        draft.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.path / name)
+        with self._writing():
+            draft = self.path / f".{name}"
+            draft.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            draft.replace(self.path / name)
+
+    def _append(self, event: str, version: str, **details: Any) -> None:  # noqa: ANN401 — JSON
+        entry = {"event": event, "version": version, "at": datetime.now(UTC).isoformat(), **details}
+        with (self.path / "history.jsonl").open("a+b") as file:
+            append(file, json.dumps(entry, ensure_ascii=False).encode(errors="replace"))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path / ".lock"):
+                yield
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror or type(error).__name__}"
+            raise RegistryError(str(self.path), problem, "Make room there, and see who may write") from error
 
 
 def _up_to(version: str | None, line: list[str]) -> list[str]:

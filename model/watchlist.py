@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 import unicodedata
@@ -64,6 +65,21 @@ class Watchlist:
     def from_dicts(cls, data: Iterable[Mapping[str, Any]]) -> Watchlist:
         """Read the list of a request or record."""
         return cls(Organisation.from_dict(entry) for entry in data)
+
+    @classmethod
+    def from_json(cls, text: str) -> Watchlist:
+        """Read what `to_json` wrote; WatchlistError if it is something else."""
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = None
+        if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+            raise WatchlistError("watchlist", "is no list in JSON", 'Write [{"name": …}, …]')
+        return cls.from_dicts(data)
+
+    def to_json(self) -> str:
+        """The list in JSON, for the cell of a table."""
+        return json.dumps([organisation.to_dict() for organisation in self.organisations], ensure_ascii=False)
 
     @classmethod
     def load(cls, path: str | Path) -> Watchlist:

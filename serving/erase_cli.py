@@ -79,10 +79,13 @@ def _text(given: str) -> str:
     from labels.errors import ErasureError
 
     path = Path(given)
+    named = path.suffix and not any(sign.isspace() for sign in given) and "://" not in given
     try:
         is_file = path.is_file()
     except (OSError, ValueError):  # a text that is too long for a name, or holds what no name does
         is_file = False
+    if named and not is_file:  # to look for the name itself would find nothing, and a receipt say that all is well
+        raise ErasureError("--text", "looks like a file's name, and there is none", "Save the text in a file to name")
     try:
         return path.read_text(encoding="utf-8-sig") if is_file else given
     except (OSError, UnicodeDecodeError) as error:

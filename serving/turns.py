@@ -55,11 +55,12 @@ class Turns:
     def before(self, caller: str, tokens: int) -> int:
         """Tokens to compute before a request is done that a caller makes now, its own so many `tokens` included.
 
-        Counted are those of the caller's requests that are no bigger, and of every other caller as many as its turns
-        in the meantime come to. It may be up to twice as long, since half the turns are not by size, and more may come.
+        Counted are those of the caller's own requests, and of every other caller as many as its turns in the meantime
+        come to. It may take up to twice as long, since half the turns may go to smaller ones that come later; for a
+        small one it is much less, but no more than that is certain.
         """
         own = self._callers.get(caller)
-        ahead = tokens + sum(ticket.waiting for ticket in own or () if ticket.size <= tokens)
+        ahead = tokens + sum(ticket.waiting for ticket in own or ())
         others = (each for name, each in self._callers.items() if name != caller)
         return ahead + sum(min(ahead, sum(ticket.waiting for ticket in each)) for each in others)
 

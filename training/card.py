@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.bundle import Bundle
+from training import contrast
 
 
 def card(bundle: Bundle, *, title: str, notes: Sequence[str]) -> str:
@@ -35,7 +36,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     splits = ", ".join(f"{count} for {side}" for side, count in provenance["records"].items())
     used, adapted = provenance["settings"], provenance.get("adapted", {})
     best = f"Best epoch: {provenance['best_epoch']}. "
-    if "pairs" in adapted:  # by which there are neither epochs nor batches, and nothing is kept back
+    if contrast.learnt(provenance):  # by which there are neither epochs nor batches, and nothing is kept back
         used, best = {name: used[name] for name in ("max_length", "seed")}, "Learnt from train and validation alike. "
     used = {**used, **adapted}
     settings = ", ".join(f"{key} {value}" for key, value in used.items())

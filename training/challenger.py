@@ -15,8 +15,7 @@ from rich.console import Console
 
 from labels.record import Record
 from model.bundle import Bundle
-from model.taxonomy import Taxonomy
-from training import few
+from training import contrast, few
 from training.encoder import PACKAGE
 from training.fit import Settings
 from training.pipeline import train
@@ -38,7 +37,6 @@ def make(
     new: Collection[str],
     output: Path,
     *,
-    taxonomy: Taxonomy,
     dataset: str,
     encoder: str = PACKAGE,
     anew: bool = False,
@@ -48,14 +46,14 @@ def make(
 
     `sides` are those of the dataset whose fingerprint is `dataset`, `new` the ids of records that the champion has not
     learnt from or that were relabelled. It is made anew from `encoder` if `anew` is set, if more than FRESH of the
-    records are new, if the champion has no weights, or if labels are so few that pairs are learnt from. Raises as
-    `training.pipeline.train`.
+    records are new, if the champion has no weights, or if it learnt from pairs or this one shall: from all labels, so
+    that none are left to stop by. Raises as `training.pipeline.train`.
     """
     start = champion.path / FOLDER
     every = sum(map(len, sides.values()))
     settings = Settings(**champion.provenance["settings"])
     plan = Plan(
-        taxonomy=taxonomy,
+        taxonomy=champion.taxonomy,
         settings=settings,
         encoder=encoder,
         keep_languages=tuple(champion.provenance["keep_languages"]),
@@ -68,8 +66,8 @@ def make(
         title=f"Retrained after {champion.version}",
         notes=(f"Of the {every:,} records that it was made from, {len(new):,} were new since {champion.version}.",),
     )
-    from_pairs = plan.few and few.contrasted(len(sides["train"]), taxonomy)  # from all labels, those to stop by as well
-    if not anew and start.is_dir() and len(new) <= FRESH * every and not from_pairs:
+    pairs = contrast.learnt(champion.provenance) or (plan.few and few.contrasted(len(sides["train"]), plan.taxonomy))
+    if not anew and start.is_dir() and len(new) <= FRESH * every and not pairs:
         console.print(f"fine-tuning {champion.version} on {len(new):,} new records")
         plan = replace(plan, start=start)
         sides = {**sides, "train": replayed(sides["train"], new, seed=settings.seed)}

@@ -31,7 +31,8 @@ Counts = npt.NDArray[np.float32]
 class Difference:
     """F1 of one tag, or macro-F1 of a group (then `tag` is empty), before and after, in one language or in all.
 
-    `low` and `high` bound the difference after − before; `cases` are the records that have the tag.
+    `low` and `high` bound the difference after − before; `cases` are the records that have the tag, of a group those of
+    all its tags together.
     """
 
     group: str
@@ -94,12 +95,15 @@ def compare(
 
     A group's interval is two-sided at `confidence`. That of a tag with `min_cases` or more in a language is as well,
     divided by the number of such comparisons (Bonferroni), so that none of many differs by chance alone. TrainingError
-    without records.
+    without records, or without a tag in common.
     """
     if not records:
         raise TrainingError("records", "are none", "Give labelled texts to compare on")
     taxonomy, texts = after.taxonomy, [record.prepared() for record in records]
     shared = [label for label in taxonomy.labels if label in before.taxonomy.labels]
+    if not shared:
+        told = ", ".join(tagger.taxonomy.id for tagger in (before, after))
+        raise TrainingError("models", f"have no tag in common: {told}", "Compare models of one tag set")
     wanted, cells = labelled(records, taxonomy)
     columns = [taxonomy.labels.index(label) for label in shared]
     wanted, cells = wanted[:, columns], cells[:, columns]
@@ -108,7 +112,8 @@ def compare(
         for tagger in (before, after)
     ]
     languages = np.array([record.lang or UNKNOWN for record in records])
-    _, clusters = np.unique([record.text for record in records], return_inverse=True)
+    first: dict[str, int] = {}
+    clusters = np.array([first.setdefault(record.text, len(first)) for record in records])
     parts = [
         _Part(lang, shared, wanted & rows, [flags & rows for flags in given], cells & rows, clusters)
         for lang in (*sorted(set(languages)), EVERY)

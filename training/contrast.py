@@ -8,7 +8,8 @@ taken: every pair once is too few with 8 texts a tag, and takes hours with 64.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,11 @@ SETTINGS = {"pairs": PAIRS, "steps": STEPS, "learning_rate": RATE}
 _DRAWN = 4_000  # pairs at random, among which those of either kind are looked for
 _LENGTH = 10.0  # of centred vectors on average, so that the penalty is the same whatever the encoder
 _WARM_UP = 0.1
+
+
+def learnt(provenance: Mapping[str, Any]) -> bool:
+    """Whether a bundle of this `provenance` learnt from pairs: then from its validation side as well."""
+    return bool(provenance.get("adapted") == SETTINGS)
 
 
 def fit(

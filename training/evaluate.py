@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -137,10 +137,3 @@ def _closed(wanted: Flags, group: Group) -> Flags:
         if tag.parent:
             closed[:, group.index[tag.parent]] |= closed[:, group.index[tag.path]]
     return closed
-
-
-def by_label(report: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
-    """`group/path` → the tag's figures."""
-    return {
-        f"{name}/{path}": figures for name, group in report["groups"].items() for path, figures in group["tags"].items()
-    }

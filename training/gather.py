@@ -58,7 +58,8 @@ def _of_feedback(where: str | Path, taxonomy: Taxonomy, tell: Callable[[str], No
     from labels.feedback.store import opened  # noqa: PLC0415
 
     if "://" not in str(where) and not Path(where).is_dir():
-        raise FeedbackStoreError(str(where), "is no folder", "Give the service's TYMPAN_STATE, or a URL")
+        # Not what is given: of a URL with a slash too few it would show the password.
+        raise FeedbackStoreError("--feedback", "is no folder", "Give the service's TYMPAN_STATE, or a URL")
     store = opened(where)
     if store is None:
         tell(f"{where} holds no corrections")

@@ -16,7 +16,7 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Shift:
-    """How many mentions get a tag (`group/path`) before and after, and the ids of some that gain or lose it."""
+    """How many mentions get a tag (`group/path`) before and after, and the ids of some that gain (+) or lose it (−)."""
 
     label: str
     before: int
@@ -42,5 +42,6 @@ def shifts(mentions: Sequence[Record], before: Tagger, after: Tagger) -> list[Sh
         if len(flipped):
             gained = int((new[label] & ~old[label]).sum())
             counts = int(old[label].sum()), int(new[label].sum()), gained, len(flipped) - gained
-            found.append(Shift(label, *counts, tuple(mentions[row].id for row in flipped[:_EXAMPLES])))
+            examples = (f"{'+' if new[label][row] else '−'}{mentions[row].id}" for row in flipped[:_EXAMPLES])
+            found.append(Shift(label, *counts, tuple(examples)))
     return sorted(found, key=lambda shift: (-abs(shift.after - shift.before), -shift.gained - shift.lost, shift.label))

@@ -159,7 +159,7 @@ def _release(
         shipped = small
     calibration = Calibration.neutral(plan.taxonomy)
     learnt = {record.id for record in sides["train"]}
-    if draft.provenance["adapted"] == contrast.SETTINGS:
+    if contrast.learnt(draft.provenance):
         learnt |= {record.id for record in sides["validation"]}
         calibration = shifted(calibration, plan.threshold_shift)
     else:
@@ -225,6 +225,7 @@ def _provenance(
 ) -> dict[str, Any]:
     return {
         "encoder": encoder,
+        "source": plan.encoder,
         "keep_languages": list(plan.keep_languages),
         "precision": plan.precision,
         "threshold_shift": plan.threshold_shift,

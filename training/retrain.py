@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,9 +25,9 @@ from labels.merge import merge
 from labels.record import Record, read
 from labels.versions import add, difference, versions
 from model.bundle import Bundle
-from model.errors import BundleError, TympanError
+from model.errors import RegistryError, SupersededError, TympanError
 from model.registry import Registry
-from training import challenger
+from training import challenger, precedent
 from training.encoder import PACKAGE
 from training.errors import GateError, TrainingError
 from training.gather import Sources, gather
@@ -64,7 +64,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a retraining ended; `version` and `report` are the challenger's, if there is one."""
+    """How a retraining ended; `version` and `report` are the challenger's, if its export passed the gates."""
 
     state: State
     reasons: tuple[str, ...] = ()
@@ -75,23 +75,31 @@ class Outcome:
 def retrain(order: Order, *, console: Console) -> Outcome:
     """Gather, train, compare and promote. TrainingError if another process is at it, or as the steps raise."""
     registry = order.registry
+    champion = Bundle.read(registry.champion_folder())
     with _alone(registry):
         told = partial(registry.tell, since=datetime.now(UTC).isoformat(timespec="milliseconds"))
         try:
-            outcome = _retrained(order, console, told)
-        except TympanError as error:
-            told("failed", reason=str(error))
+            outcome = _retrained(order, champion, console, told)
+        except Exception as error:
+            with suppress(RegistryError):  # a disk that is full, which is told by the error itself
+                told("failed", reason=one_line(error))
             raise
         except BaseException:
-            told("interrupted")
+            with suppress(RegistryError):
+                told("interrupted")
             raise
         told(outcome.state, version=outcome.version, reasons=list(outcome.reasons))
         return outcome
 
 
-def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Outcome:
+def one_line(error: Exception) -> str:
+    """What people are told of an error: of one that they can mend all, else its kind, since it may quote a text."""
+    kind = type(error).__name__
+    return str(error) if isinstance(error, TympanError) else f"{kind}: {getattr(error, 'strerror', None) or 'a fault'}"
+
+
+def _retrained(order: Order, champion: Bundle, console: Console, told: Callable[..., None]) -> Outcome:
     registry = order.registry
-    champion = _champion(registry)
     order.rules.check(champion.taxonomy.labels, champion.languages)
     told("gathering")
     base = learnt_from(order, champion)
@@ -105,10 +113,16 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
     if not new:
         return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
     dataset = manifest_of(after)["fingerprint"]
-    if judged := _judged(order, champion, dataset):
-        return _settled(order, champion, judged)
+    if found := precedent.judged(order, champion, dataset):
+        return _settled(order, champion, found)
+    if reason := precedent.refused(order, champion, dataset):
+        return Outcome("kept", (reason,))
     told("training", new=len(new))
-    version = _held(order, dataset) or _made(order, champion, after, new, dataset, console)
+    try:
+        version = precedent.held(order, dataset) or _made(order, champion, after, new, dataset, console)
+    except GateError as error:
+        registry.record("refuse", "", **precedent.way(order, champion, dataset), reason=str(error))
+        return Outcome("kept", (str(error),))
     told("measuring", new=len(new), version=version)
     console.print(f"comparing {version} with {champion.version}")
     known, today = load(base), load(after)
@@ -118,6 +132,7 @@ def _retrained(order: Order, console: Console, told: Callable[..., None]) -> Out
         known["test"],
         today["test"],
         rules=order.rules,
+        learnt={record.id for side in ("train", "validation") for record in known[side]},
         recent=order.recent,
         new=len(new),
         withdrawn=withdrawals(*(chain(*sides.values()) for sides in (known, today))),
@@ -189,18 +204,13 @@ def bring_up_to_date(order: Order, champion: Bundle, console: Console) -> Path:
 def _made(order: Order, champion: Bundle, after: Path, new: set[str], dataset: str, console: Console) -> str:
     """Train a challenger and hold it; returns its version. The gates of the export may raise GateError."""
     output = order.registry.path / ".retraining" / "challenger"
-    try:
-        challenger.make(
-            *(champion, load(after), new, output),
-            taxonomy=champion.taxonomy,
-            dataset=dataset,
-            encoder=order.encoder,
-            anew=order.anew,
-            console=console,
-        )
-    except GateError as error:
-        order.registry.record("refuse", "", champion=champion.version, dataset=dataset, reason=str(error))
-        raise
+    challenger.make(
+        *(champion, load(after), new, output),
+        dataset=dataset,
+        encoder=order.encoder,
+        anew=order.anew,
+        console=console,
+    )
     version = order.registry.add(output)
     shutil.rmtree(output.parent, ignore_errors=True)
     return version
@@ -210,56 +220,34 @@ def promote(registry: Registry, version: str, champion: Bundle, report: Path | N
     """Promote a challenger that passed, unless people decided otherwise in the meantime or before."""
     if registry.champion() == version:
         return Outcome("promoted", (), version, report)
+    superseded = f"{champion.version}, which it was compared with, is champion no more"
     if registry.champion() != champion.version:
-        return Outcome(
-            "kept", (f"{champion.version}, which it was compared with, is champion no more",), version, report
-        )
-    if any(event["event"] == "promote" and event["previous"] == version for event in registry.history()):
+        told = superseded
+    elif any(event["event"] == "promote" and event["previous"] == version for event in registry.history()):
         told = f"{version} was champion and went back: tympan models promote makes it the champion again"
-        return Outcome("kept", (told,), version, report)
-    if registry.went_back():  # from a model that may have learnt from the same labels
+    elif registry.went_back():  # from a model that may have learnt from the same labels
         told = f"somebody went back to {champion.version}: tympan models promote {version}, if it is better now"
-        return Outcome("kept", (told,), version, report)
-    registry.promote(version, who=WHO, why=f"no worse than {champion.version} by the rules of release")
-    return Outcome("promoted", (), version, report)
-
-
-def _champion(registry: Registry) -> Bundle:
-    version = registry.champion()
-    if version is None:
-        raise TrainingError(str(registry.path), "has no champion", "Add one: tympan models add BUNDLE --promote")
-    return Bundle.read(registry.folder(version))
-
-
-def _held(order: Order, dataset: str) -> str | None:
-    """A version that was made of a dataset in the way that is asked for, if one is held."""
-    for version in order.registry.versions():
+    else:
+        why = f"no worse than {champion.version} by the rules of release"
         try:
-            provenance = Bundle.described(order.registry.folder(version)).provenance
-        except BundleError:  # made by another version of Tympan
-            continue
-        if provenance.get("dataset") == dataset and not (order.anew and provenance["start"]):
-            return version
-    return None
-
-
-def _judged(order: Order, champion: Bundle, dataset: str) -> Mapping[str, Any] | None:
-    """The event of an earlier comparison of the same two by the same rules, if the challenger is held still."""
-    wanted = ("judge", champion.version, dataset, order.rules.to_dict())
-    held = _held(order, dataset)
-    for event in reversed(order.registry.history()):
-        same = tuple(event.get(name) for name in ("event", "champion", "dataset", "rules")) == wanted
-        if same and event["version"] == held:
-            found: Mapping[str, Any] = event
-            return found
-    return None
+            registry.promote(version, who=WHO, why=why, instead_of=champion.version)
+            return Outcome("promoted", (), version, report)
+        except SupersededError:  # while its files were looked through
+            told = superseded
+    return Outcome("kept", (told,), version, report)
 
 
 @contextmanager
 def _alone(registry: Registry) -> Iterator[None]:
-    registry.path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(registry.path / ".retraining.lock", timeout=0)
     try:
-        with FileLock(registry.path / ".retraining.lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise TrainingError(str(registry.path), "is being retrained by another process", "Wait for it") from None
+    except OSError as error:
+        problem = f"cannot be written: {error.strerror}"
+        raise RegistryError(str(registry.path), problem, "See who may write there") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from model.errors import TympanError
-
 if TYPE_CHECKING:
     from labels.record import Record
     from training.retrain import Order, Outcome
@@ -35,7 +33,8 @@ def retrain(
     feedback: Annotated[
         str | None,
         typer.Option(
-            help="Where corrections are kept: the service's folder, or a PostgreSQL's URL.",
+            help="Where corrections are kept: the service's folder, or a PostgreSQL's URL (one with a "
+            "password in the variable only: others can see a command's words).",
             envvar=["TYMPAN_FEEDBACK", "TYMPAN_STATE"],
         ),
     ] = None,
@@ -67,8 +66,8 @@ def retrain(
     It is no worse if no tag in any language that matters is worse by more than chance explains, on the champion's own
     test texts; the report in REGISTRY/reports says all. Killed and run again, it goes on where it was.
 
-    Exit code 0: promoted, or nothing was new. 1: the new model is held: it did not pass, or people decided otherwise.
-    2: refused, or a source failed.
+    Exit code 0: promoted, held as --keep asks, or nothing was new. 1: the champion stays: the new model did not pass,
+    or people decided otherwise. 2: refused, or a source failed.
 
     For example:
 
@@ -76,6 +75,8 @@ def retrain(
 
     tympan retrain --registry models --dataset runs/labels --project "Mentions of spring" --feedback state --watch
     """
+    from dataclasses import replace
+
     from model.registry import Registry
     from training.gather import Sources
     from training.release import Rules
@@ -91,12 +92,11 @@ def retrain(
         encoder=encoder,
         anew=anew,
         promote=not keep,
-        recent=_recent(feedback),
     )
     console = Console(stderr=True)
     if watch:
         _stay(order, console, enough=enough, seconds=every, feedback=feedback, state=state)
-    outcome = run(order, console=console)
+    outcome = run(replace(order, recent=_recent(feedback)), console=console)
     _tell(outcome)
     raise typer.Exit(1 if outcome.state == "kept" and outcome.reasons else 0)
 
@@ -109,6 +109,7 @@ def _stay(
     from dataclasses import replace
     from datetime import timedelta
 
+    from training.retrain import one_line
     from training.retrain import retrain as run
     from training.trigger import due
 
@@ -118,8 +119,8 @@ def _stay(
             if reason := due(order, enough=enough, state=state, drift_age=timedelta(hours=_DRIFT_HOURS)):
                 console.print(f"retraining: {reason}", markup=False)
                 _tell(run(order, console=console))
-        except TympanError as error:
-            console.print(f"tympan: {error}", markup=False, style="red")
+        except Exception as error:  # a full disk or a database that is away may be otherwise at the next look
+            console.print(f"tympan: {one_line(error)}", markup=False, style="red")
         time.sleep(seconds)
 
 
@@ -144,7 +145,9 @@ def _tell(outcome: Outcome) -> None:
     lines = {
         "unchanged": "Nothing to do",
         "promoted": f"Promoted: {outcome.version} is the champion now",
-        "kept": f"Kept: {outcome.version} is held, and the champion stays",
+        "kept": f"Kept: {outcome.version} is held, and the champion stays"
+        if outcome.version
+        else "Refused: no new model could be shipped, and the champion stays",
     }
     typer.echo(lines[outcome.state])
     for reason in outcome.reasons:

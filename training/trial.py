@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from labels.record import Record
 from model.bundle import Bundle
@@ -28,7 +27,6 @@ class Trial:
     frozen: Comparison
     fresh: Comparison | None
     """On new records of the test side; None if there are none."""
-    figures: dict[str, Any]
     latency: float
     verdict: Verdict
     shifts: Sequence[Shift]
@@ -44,20 +42,22 @@ def compared(
     tested: Sequence[Record],
     *,
     rules: Rules,
+    learnt: Collection[str] = (),
     recent: Sequence[Record] = (),
     new: int = 0,
     withdrawn: Sequence[Withdrawal] = (),
 ) -> Trial:
     """Compare two models on the test side of the champion's own training, `known`, and on what is new there.
 
-    `tested` is the test side of today, whose labels hold: of both what was known and what is new. `recent` are
+    `tested` is the test side of today, whose labels hold: of both what was known and what is new. Of what the champion
+    has `learnt` (ids) some may have come to it with a new text that is nearly the same: that is left out. `recent` are
     mentions without labels, `new` is how many records the champion has not learnt from, and `withdrawn` what today's
     labels deny of those that were known.
     """
     before, after = (Tagger.load(bundle.path) for bundle in (champion, challenger))
     ids = {record.id for record in known}
     frozen = [record for record in tested if record.id in ids]
-    fresh = [record for record in tested if record.id not in ids]
+    fresh = [record for record in tested if record.id not in ids and record.id not in learnt]
     on_frozen = compare(frozen, before, after, min_cases=rules.min_cases, confidence=rules.confidence)
     figures = evaluate(after, frozen)
     slower = latency.ratio(before, after, [record.prepared() for record in frozen])
@@ -67,7 +67,6 @@ def compared(
         new=new,
         frozen=on_frozen,
         fresh=compare(fresh, before, after, min_cases=1, confidence=rules.confidence) if fresh else None,
-        figures=figures,
         latency=slower,
         verdict=judge(on_frozen, figures, slower, rules, withdrawn),
         shifts=shifts(recent, before, after) if recent else (),

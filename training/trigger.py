@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labels.dataset import load
 from labels.merge import merge
 from labels.task import EVENTS
-from labels.versions import versions
+from labels.versions import labels_of, versions
 from model.bundle import Bundle
 from model.registry import resolve
 from model.tagger import Tagger
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ASKED = "START_TRAINING"
 _BROKEN_OFF = ("gathering", "training", "measuring", "interrupted")
 """States of a retraining that goes on when it is run again: while another process is at it, that is refused."""
+_SOONER = 5
+"""With a drift a fifth of the labels is enough: it may last, and be gone with none of them."""
 _AGAIN = timedelta(hours=1)
 """After a failure that may not be one of the labels, such as a full disk."""
 
@@ -31,9 +33,10 @@ _AGAIN = timedelta(hours=1)
 def due(order: Order, *, enough: int, state: Path | None, drift_age: timedelta = timedelta()) -> str:
     """Why to retrain now; empty if there is no reason.
 
-    `enough` is how many records must be new or labelled otherwise since the newest version of the dataset; one is if
-    recent mentions have drifted, which is measured again when it is older than `drift_age`, and told in the registry.
-    `state` is the service's folder, with the events that Label Studio told it. Raises as `training.gather.gather`.
+    `enough` is how many records must be new or labelled otherwise since the newest version of the dataset; a fifth is
+    if recent mentions have drifted, which is measured again when it is older than `drift_age`, and told in the
+    registry. `state` is the service's folder, with the events that Label Studio told it. Raises as
+    `training.gather.gather`.
     """
     registry = order.registry
     if not versions(order.dataset):
@@ -44,17 +47,17 @@ def due(order: Order, *, enough: int, state: Path | None, drift_age: timedelta =
     asked, since = _last_asked(state) if state else None, told.get("since")
     if asked and (not since or asked > datetime.fromisoformat(since)):
         return "asked for in Label Studio"
-    taxonomy = Bundle.described(registry.folder(registry.champion() or "")).taxonomy
+    taxonomy = Bundle.described(registry.champion_folder()).taxonomy
     strange = _large_drifts(order, drift_age)
     known = [record for side in load(order.dataset).values() for record in side]
-    before = {record.id: (record.tags, record.unsure) for record in known}
+    before = {record.id: labels_of(record) for record in known}
     after = merge(known, gather(order.sources, taxonomy))
-    new = [record for record in after if before.get(record.id) != (record.tags, record.unsure)]
+    new = [record for record in after if before.get(record.id) != labels_of(record)]
     if len(new) >= enough:
         return f"labels that are new: {len(new):,}"
-    return (
-        f"recent mentions differ in {', '.join(strange)}; labels that are new: {len(new):,}" if strange and new else ""
-    )
+    if strange and len(new) * _SOONER >= enough:
+        return f"recent mentions differ in {', '.join(strange)}; labels that are new: {len(new):,}"
+    return ""
 
 
 def _large_drifts(order: Order, age: timedelta) -> list[str]:
@@ -77,7 +80,7 @@ def _age(told: Mapping[str, Any]) -> timedelta:
 def _last_asked(state: Path) -> datetime | None:
     """When training was last asked for; None if never."""
     try:
-        lines = (state / EVENTS).read_text(encoding="utf-8").splitlines()
+        lines = (state / EVENTS).read_bytes().split(b"\n")
     except OSError:
         return None
     found = []

@@ -61,10 +61,8 @@ def figures(
         train(sides, folder, replace(plan, keep_weights=True), console=console)
     else:
         everything = fingerprint(record for side in sides.values() for record in side)
-        before, taxonomy = Bundle.read(champion), plan.taxonomy
-        challenger.make(
-            before, sides, new, folder, taxonomy=taxonomy, dataset=everything, encoder=plan.encoder, console=console
-        )
+        before = Bundle.read(champion)
+        challenger.make(before, sides, new, folder, dataset=everything, encoder=plan.encoder, console=console)
     seconds = time.perf_counter() - began
     groups = Bundle.read(folder).metrics["test"]["groups"]
     return {"seconds": round(seconds, 1), **{name: group["macro_f1"] for name, group in groups.items()}}

@@ -24,7 +24,7 @@ from training.weights import FOLDER
 
 
 def speed(
-    bundle: Annotated[Path, typer.Argument(help="A bundle with weights, made of the corpora: make train.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle with weights, made of the corpora.")],
     labels: Annotated[int, typer.Option(help="How many are new.", min=1)] = 500,
     seed: SeedOption = 0,
     markdown: MarkdownOption = None,
@@ -37,7 +37,7 @@ def speed(
     """
     champion, taxonomy = Bundle.read(bundle), Taxonomy.load(DEFAULT)
     if not (champion.path / FOLDER).is_dir():
-        raise BenchmarkError(str(bundle), "keeps no weights to go on from", "Train one with --checkpoint")
+        raise BenchmarkError(str(bundle), "keeps no weights to go on from", "Make one: tympan train --checkpoint")
     sides = split(read(CORPORA, taxonomy), seed=seed)
     new = {record.id for record in random.Random(seed).sample(sides["train"], labels)}  # noqa: S311 — no secret
     plan, console = Plan(taxonomy=taxonomy), Console(stderr=True)

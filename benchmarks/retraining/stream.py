@@ -76,18 +76,20 @@ def stream(
             points.append((len(sides["train"]), 100 * kept.measured(measure, **named)["review"]))
     if picture:
         _draw(curves, picture)
-    _report(curves, len(material.sides["test"]), seed).give(markdown)
+    _report(curves, {side: len(found) for side, found in material.sides.items()}, seed).give(markdown)
 
 
-def _report(curves: Curves, texts: int, seed: int) -> Report:
+def _report(curves: Curves, texts: Mapping[str, int], seed: int) -> Report:
     rows = tuple(
         (f"{number}", f"{points[0][0]:,}", *(f"{score:.1f}" for _, score in points))
         for number, points in enumerate(zip(*curves.values(), strict=True), start=1)
     )
     note = (
-        f"Macro-F1 on {texts:,} reviews of an app that is never learnt; seed {seed}. Fine-tuned: from the model of the "
-        "round before, on the new labels and a sample of the earlier ones, as `tympan retrain` does. Anew: from the "
-        f"encoder, on all labels so far. {machine(processor_limit(), ('torch',))}"
+        f"Macro-F1 on {texts['test']:,} reviews of an app that is never learnt; seed {seed}. Beside the labels that "
+        f"are counted {texts['validation']:,} others tell each round when to stop, and what thresholds to take. "
+        "Fine-tuned: from the model of the round before, on the new labels and up to 1,500 earlier ones, as "
+        "`tympan retrain` does. Anew: from the encoder, on all labels so far, in the way of many labels. "
+        f"{machine(processor_limit(), ('torch',))}"
     )
     return Report(
         (Table("App reviews in rounds", ("round", "labels", *(f"F1, {way}" for way in curves)), rows),), (note,)

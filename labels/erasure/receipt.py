@@ -14,7 +14,7 @@ from labels.erasure.place import Found, Place
 from labels.errors import ErasureError
 
 UNREACHED = (
-    "models that were trained with it",
+    "models that were trained with it, and ids in a registry's reports and history",
     "backups, and what the databases of PostgreSQL and Label Studio have deleted and not yet written over",
     "files elsewhere: exports, lists of records, results that jobs copied, uploads to Label Studio",
     "the memory of services that run, until they are started again",

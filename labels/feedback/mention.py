@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from model.watchlist import Organisation
@@ -17,3 +18,9 @@ class TaggedMention:
     target: str | None = None
     watchlist: tuple[Organisation, ...] = ()
     model: str | None = None
+
+
+def plain_language(given: str | None) -> str | None:
+    """`fr` of `fr-CA`; None for what no record can have, which then has the language that is detected."""
+    found = re.fullmatch(r"([a-z]{2,3})(?:[-_].*)?", (given or "").lower())
+    return found[1] if found else None

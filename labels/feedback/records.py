@@ -1,6 +1,7 @@
 """Corrections as records to learn from, and as mentions to label again where people disagree.
 
-What is corrected is a text towards a target, as in `labels/task.py`, under whatever id it came. Of what one person says
+What is corrected is a text towards a target as the network reads it, under whatever id it came, and however its links,
+handles and blanks are written. Of what one person says
 of a group of its tags the newest counts, and people must agree: no majority is taken, since few correct one mention.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labels.feedback.correction import Correction
 from labels.record import Record
@@ -17,9 +18,11 @@ from model.errors import TympanError
 from model.language import detect
 from model.mention import Mention, prepare, wording
 from model.taxonomy import Group, Taxonomy
+from model.watchlist import Watchlist
 
 SOURCE = "feedback"
 """The source of these records."""
+_Key = tuple[str, str | None]  # a prepared text, and towards whom it is read
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def gather(corrections: Iterable[Correction], taxonomy: Taxonomy) -> Gathered:
     known what is wrong: the loss has no place for that.
     """
     found = Gathered()
-    for mention, said in _by_mention(corrections).items():
+    for said in _by_mention(corrections):
         by_group: dict[str, list[Correction]] = defaultdict(list)
         for correction in said:
             try:
@@ -68,26 +71,38 @@ def gather(corrections: Iterable[Correction], taxonomy: Taxonomy) -> Gathered:
                 settled[name] = answer
         if settled:
             counted = [opinion for name in settled for opinion in by_group[name]]
-            found.records.append(_record(mention, counted, settled))
+            found.records.append(_record(counted, settled))
         if reasons:
             newest = max(said, key=lambda correction: correction.at)
             row = {"id": newest.mention, "text": newest.text, "target": newest.target}
-            found.disputes.append({**row, "reason": "; ".join(reasons)})
+            watchlist = Watchlist(newest.watchlist).to_json() if newest.watchlist else None
+            found.disputes.append({**row, "watchlist": watchlist, "reason": "; ".join(reasons)})
     return found
 
 
-def _by_mention(corrections: Iterable[Correction]) -> dict[str, list[Correction]]:
-    """Key of a mention → the newest correction of each person and group."""
-    newest: dict[tuple[str, str, str], Correction] = {}
+def _by_mention(corrections: Iterable[Correction]) -> list[list[Correction]]:
+    """Of every mention, the newest correction of each person and group."""
+    newest: dict[tuple[_Key, str, str], Correction] = {}
     for correction in corrections:
-        mention = key(Mention(correction.mention, correction.text, target=correction.target))
-        place = mention, correction.group, correction.who
+        place = (_bare(correction).prepared(), correction.target), correction.group, correction.who
         if place not in newest or newest[place].at <= correction.at:
             newest[place] = correction
-    found: dict[str, list[Correction]] = defaultdict(list)
+    found: dict[_Key, list[Correction]] = defaultdict(list)
     for (mention, _, _), correction in newest.items():
         found[mention].append(correction)
-    return found
+    return list(found.values())
+
+
+def _bare(correction: Correction) -> Record:
+    """What is corrected, as a record without labels."""
+    return Record(
+        id=key(Mention(correction.mention, correction.text, target=correction.target)),
+        text=correction.text,
+        lang=correction.lang,
+        target=correction.target,
+        watchlist=correction.watchlist,
+        tags={},
+    )
 
 
 def _settle(opinions: Sequence[Correction], group: Group) -> _Settled | None:
@@ -106,14 +121,11 @@ def _settle(opinions: Sequence[Correction], group: Group) -> _Settled | None:
     return _Settled(tuple(group.deepest(path for path in group.paths if path in right)))
 
 
-def _record(mention: str, said: Sequence[Correction], settled: dict[str, _Settled]) -> Record:
+def _record(said: Sequence[Correction], settled: dict[str, _Settled]) -> Record:
     newest = max(said, key=lambda correction: correction.at)
-    return Record(
-        id=mention,
-        text=newest.text,
+    return replace(
+        _bare(newest),
         lang=newest.lang or detect(wording(prepare(newest.text))),
-        target=newest.target,
-        watchlist=newest.watchlist,
         tags={name: answer.tags for name, answer in settled.items()},
         unsure={name: answer.unsure for name, answer in settled.items() if answer.unsure},
         source=SOURCE,

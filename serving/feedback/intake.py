@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from labels.errors import CorrectionError
 from labels.feedback.correction import Correction, storable
-from labels.feedback.mention import TaggedMention
+from labels.feedback.mention import TaggedMention, plain_language
 from model.errors import TaxonomyError, WatchlistError
 from model.mention import MAX_CHARACTERS, prepare
 from model.taxonomy import Taxonomy
@@ -112,17 +111,11 @@ def _mention(asked: CorrectedMention, known: Mapping[str, TaggedMention]) -> Tag
     return TaggedMention(
         id=asked.id,
         text=seen.text,
-        lang=_language(asked.lang or seen.lang),
+        lang=plain_language(asked.lang or seen.lang),
         target=target,
         watchlist=watchlist.organisations,
         model=seen.model,
     )
-
-
-def _language(given: str | None) -> str | None:
-    """`fr` of `fr-CA`; None for what no record can have, which then has the language that is detected."""
-    found = re.fullmatch(r"([a-z]{2,3})(?:[-_].*)?", (given or "").lower())
-    return found[1] if found else None
 
 
 def _moment(given: str | None, now: datetime) -> datetime:

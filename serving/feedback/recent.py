@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from labels.feedback.correction import storable
-from labels.feedback.mention import TaggedMention
+from labels.feedback.mention import TaggedMention, plain_language
 from model.mention import Mention
 from model.tagger import Failed, Tagged
 from model.watchlist import Watchlist
@@ -50,7 +50,7 @@ class Recent:
                 TaggedMention(
                     id=mention.id,
                     text=storable(mention.text),
-                    lang=result.lang,
+                    lang=plain_language(result.lang),
                     target=mention.target,
                     watchlist=watchlist.organisations,
                     model=model,

@@ -12,7 +12,7 @@ from labels.record import Record
 from labels.schema import check
 from labels.task import key
 from model.mention import Mention
-from model.watchlist import Organisation
+from model.watchlist import Organisation, Watchlist
 from tests.labels.corrections import correction
 from tests.labels.records import SMALL
 from training.examples import truth
@@ -157,7 +157,18 @@ def test_a_dispute_leaves_the_other_groups_of_the_mention_in_its_record() -> Non
     )
     assert [record.tags for record in found.records] == [{"mood": ("sad",)}]
     assert found.records[0].annotators == ("col",)
-    assert found.disputes == [{"id": "m1", "text": "Trop cher ici.", "target": None, "reason": "about: place or price"}]
+    row = {"id": "m1", "text": "Trop cher ici.", "target": None, "watchlist": None, "reason": "about: place or price"}
+    assert found.disputes == [row]
+
+
+def test_texts_that_are_read_alike_are_one_mention_and_a_dispute_keeps_its_watchlist() -> None:
+    said = {"target": "Lorivox", "watchlist": LORIVOX}
+    found = gathered(
+        {"text": "Trop cher, Zenbia ! https://a.example/1", "tags": ("price",), **said},
+        {"text": "Trop  cher, Zenbia ! https://a.example/2", "tags": (), "who": "ben", **said},
+    )
+    assert (found.records, len(found.disputes)) == ([], 1)
+    assert Watchlist.from_json(str(found.disputes[0]["watchlist"])).organisations == LORIVOX
 
 
 def test_former_names_are_read_as_present_ones() -> None:

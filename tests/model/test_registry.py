@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from model.bundle import LAYOUT, Bundle
-from model.errors import BundleError, RegistryError
+from model.errors import BundleError, RegistryError, SupersededError
 from model.registry import Registry, resolve
 from model.tagger import Tagger
 from tests.bundles import keyword_bundle
@@ -137,3 +138,41 @@ def test_a_line_of_history_that_was_cut_short_takes_no_other_along(tmp_path: Pat
         file.write('{"event": "jud')
     registry.record("judge", "b", passed=False)
     assert [event["version"] for event in registry.history()] == ["a", "b"]
+
+
+def test_no_byte_of_history_takes_another_line_along(tmp_path: Path) -> None:
+    """Reasons are people's: in any letters, with ends of lines that only Unicode knows."""
+    registry = Registry(tmp_path)
+    registry.record("promote", "a", why="plus d’erreurs\u2028sur les résiliations", who="\udcff")
+    with (tmp_path / "history.jsonl").open("ab") as file:
+        file.write('{"event": "judge", "why": "é'.encode()[:-1])
+    registry.record("judge", "b", passed=False)
+    assert [(event["version"], event.get("why")) for event in registry.history()] == [
+        ("a", "plus d’erreurs\u2028sur les résiliations"),
+        ("b", None),
+    ]
+
+
+def test_what_is_promoted_in_place_of_another_is_refused_once_that_is_in_use_no_more(
+    registry: Registry, bundle: Path, second: Path
+) -> None:
+    first, other = registry.add(bundle), registry.add(second)
+    registry.promote(first, who="ann", why="first")
+    registry.promote(other, who="ann", why="better", instead_of=first)
+    with pytest.raises(SupersededError, match=f"{first} is champion no more"):
+        registry.promote(first, who="tympan", why="no worse", instead_of=first)
+    assert registry.champion() == other
+    assert len(registry.history()) == 4
+
+
+def test_many_who_write_at_once_lose_no_line(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: Registry(tmp_path).record("judge", f"{number}"), range(200)))
+    assert sorted(int(event["version"]) for event in Registry(tmp_path).history()) == list(range(200))
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, bundle: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for write in (lambda found: found.add(bundle), lambda found: found.tell("training")):
+        with pytest.raises(RegistryError, match="file: cannot be written: File exists"):
+            write(Registry(tmp_path / "file"))

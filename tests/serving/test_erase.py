@@ -197,6 +197,7 @@ def test_the_places_are_those_of_the_services_environment_and_no_password_is_sho
         (("--id", "m1", "--state", "nowhere"), "nowhere: is no folder"),
         (("--id", "m1", "--dataset", "."), "is no dataset"),
         (("--text", " ", "--state", "."), "--id or --text: is empty"),
+        (("--text", "sayd.txt", "--state", "."), "--text: looks like a file's name, and there is none"),
         (("--text", "bytes", "--state", "."), "--text: is a file that cannot be read as UTF-8 text"),
         (("--id", "m1", "--feedback", "folder"), "--feedback: is no URL of a PostgreSQL"),
         (("--id", "m1", "--state", ".", "--receipt", "no/r.json"), "no/r.json: cannot be written"),

@@ -70,6 +70,9 @@ def test_the_newest_are_kept_and_those_that_failed_are_not_and_what_waits_is_wri
         until(lambda: ids(store)[:1] == ["m2"])
         assert ids(store) == ["m2", "m7", "m6", "m5", "m4"]
         assert store.recall(["m2"])["m2"].text == "la"
+        tag_many(client, [{"id": "m8", "text": "panne", "lang": "fr-CA"}, {"id": "m9", "text": "la", "lang": "x\0"}])
+        until(lambda: ids(store)[:1] == ["m9"])
+        assert [store.recall([name])[name].lang for name in ("m8", "m9")] == ["fr", None]
         for block in range(4):
             tag_many(client, [{"id": f"{block}-{n}", "text": "panne"} for n in range(1_000)])
         assert value(scrape(client), "recent_dropped_total") == 0

@@ -75,13 +75,12 @@ async def test_who_gives_up_has_no_turn_and_leaves_nothing_behind() -> None:
     assert not list(turns)
 
 
-async def test_what_comes_before_a_request_is_what_is_no_bigger_and_the_turns_of_others() -> None:
+async def test_what_comes_before_a_request_is_its_callers_and_the_turns_of_others() -> None:
     turns = Turns()
     assert turns.before("a", 10) == 10
     turns = entered(a=[ticket(20), ticket(1000)])
-    assert turns.before("a", 10) == 10
-    assert turns.before("a", 20) == 40
+    assert turns.before("a", 10) == 1030
     assert turns.before("a", 2000) == 3020
     assert turns.before("b", 10) == 20
     turns = entered(a=[ticket(20), ticket(1000)], b=[ticket(500)], c=[ticket(3)])
-    assert turns.before("a", 20) == 40 + 40 + 3
+    assert turns.before("a", 20) == 1040 + 500 + 3

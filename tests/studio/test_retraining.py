@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -151,8 +153,14 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
             time.sleep(0.05)
         assert churn(client, probe) > was + 0.4
         assert client.get("/v1/retraining").json()["state"] == "promoted"
-        page = (registry.path / "reports" / f"{after}.md").read_text(encoding="utf-8")
-        assert "What would move in the counts of" in page and "intent/churn" in page
+        report = registry.path / "reports" / f"{after}.json"
+        found = json.loads(report.read_text(encoding="utf-8"))
+        elsewhere = [*found["frozen"]["groups"], *found["frozen"]["tags"]]
+        assert {difference["tag"] for difference in elsewhere} >= {"", "churn", "praise"}
+        assert all(difference["high"] >= 0 for difference in elsewhere), "no worse than chance explains"
+        moved = {shift["label"]: shift for shift in found["shifts"]}
+        assert moved["intent/churn"]["gained"] > 0 and moved["intent/churn"]["examples"]
+        assert "What would move in the counts of" in report.with_suffix(".md").read_text(encoding="utf-8")
 
         client.post("/v1/models/rollback", json={"who": "ann", "why": "to see"}).raise_for_status()
         assert client.get("/v1/models").json()["served"] == before
@@ -172,6 +180,10 @@ def test_a_mistake_that_people_correct_is_gone_and_what_they_get_wrong_does_no_h
         assert client.get("/v1/models").json()["served"] == before == registry.champion()
         told_of = client.get("/v1/retraining").json()
         assert told_of["state"] == "kept"
-        assert any(reason.startswith("withdrawn labels, intent/churn in ") for reason in told_of["reasons"])
+        report = registry.path / "reports" / f"{told_of['version']}.md"
+        for text in (told_of["reasons"][0], report.read_text(encoding="utf-8")):
+            assert re.search(
+                r"withdrawn labels, intent/churn in (fr|it|en), \d+ known cases: new labels deny \d+", text
+            )
     assert crowd.failures == []
     assert crowd.models == [before, after, before]

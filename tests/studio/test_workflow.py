@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
 from labels.dataset import load
+from labels.feedback.correction import Correction
+from labels.feedback.store import FeedbackStore
 from labels.interface import configuration, to_result
 from labels.record import Record
 from labels.settle import VIEW
 from labels.studio import Studio
 from labels.versions import versions
+from model.watchlist import Organisation
 from tests.bundles import tiny_taxonomy
 from tests.studio.server import Labeller, Server
 
@@ -91,12 +96,14 @@ def test_rows_that_cannot_be_labelled_are_counted_with_their_reason_and_lose_no_
     tympan: Tympan, project: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "rows.jsonl"
-    rows = [{"text": "merci"}, {"text": " "}, {"text": "x" * 20_001}, {"text": "panne"}, {"text": "merci"}]
+    rows: list[dict[str, str]] = [{"text": "merci"}, {"text": " "}, {"text": "x" * 20_001}]
+    rows += [{"text": "panne"}, {"text": "merci"}, {"text": "cher", "watchlist": '[{"name": "Acme"'}]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     result = tympan("push", project, file)
     assert result.exit_code == 1
-    assert "2 sent, 1 already there, 2 refused" in result.output
+    assert "2 sent, 1 already there, 3 refused" in result.output
     assert "text: is empty" in result.output
+    assert "watchlist: is no list in JSON" in result.output
     assert "text: is longer than 20,000 characters" in result.output
 
 
@@ -111,6 +118,25 @@ def test_a_file_may_say_target_source_and_date_of_each_mention(
     assert told["panne"]["about"] == "→ Acme · Forum · 2026-03-01"
     assert told["panne"]["target"] == "Acme"
     assert told["merci"]["about"] == "mentions.csv"
+
+
+def test_what_is_disputed_is_sent_with_the_watchlist_that_it_was_read_with(
+    tympan: Tympan, server: Server, project: str, tmp_path: Path
+) -> None:
+    both = (Organisation("Acme"), Organisation("Rival", "competitor"))
+    for who, tags in (("ann", ("churn",)), ("ben", ())):
+        said = Correction(
+            **{"mention": "m1", "text": "je quitte Acme pour Rival", "target": "Acme", "watchlist": both},
+            **{"group": "intent", "tags": tags, "who": who, "at": datetime.now(UTC)},
+        )
+        with closing(FeedbackStore(tmp_path / "state")) as store:
+            store.add([said])
+    told = ("-o", tmp_path / "new.jsonl", "--disputed", tmp_path / "again.jsonl", "--store", tmp_path / "state")
+    assert "1 mentions disputed" in tympan("corrections", *told).output
+    assert "1 sent" in tympan("push", project, tmp_path / "again.jsonl").output
+    with Studio(url=server.url, token=server.token) as studio:
+        (task,) = studio.states(studio.project(project))
+    assert task.data["watchlist"] == [organisation.to_dict() for organisation in both]
 
 
 def test_what_two_people_answer_becomes_records_and_ties_go_back_for_a_third_reading(

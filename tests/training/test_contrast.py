@@ -16,7 +16,7 @@ from model.bundle import LAYOUT
 from model.decode import Calibration
 from model.taxonomy import Taxonomy
 from tests.training.toys import toy_records
-from training import challenger, contrast
+from training import challenger, contrast, few
 from training import encoder as encoders
 from training.examples import Examples
 from training.fit import macro_f1, predict, seed
@@ -116,7 +116,10 @@ def test_a_bundle_of_few_labels_says_how_it_learnt_and_so_does_one_made_anew(sou
     assert bundle.calibration == Calibration.neutral(INTENT)
     card = (bundle.path / LAYOUT.card).read_text(encoding="utf-8")
     assert f"pairs {contrast.PAIRS}" in card and "epochs" not in card
-    wanted = {"taxonomy": INTENT, "dataset": "", "encoder": str(source), "console": Console(file=said)}
+    wanted = {"dataset": "", "encoder": str(source), "console": Console(file=said)}
     again = challenger.make(bundle, sides, ("toy-1-0",), tmp_path / "anew", **wanted)
     assert not again.provenance["start"]  # what it would be stopped and blended by was learnt from
     assert again.provenance["adapted"] == contrast.SETTINGS
+    many = {**sides, "train": [*sides["train"], *records(INTENT, few.FEW * len(INTENT.labels), 4)]}
+    later = challenger.make(again, many, ("toy-1-0",), tmp_path / "later", **wanted)
+    assert not later.provenance["start"] and "pairs" not in later.provenance["adapted"]

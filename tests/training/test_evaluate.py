@@ -12,7 +12,7 @@ from labels.record import Record
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from tests.training.toys import TOY
-from training.evaluate import by_label, calibration_error, chance_error, evaluate, figures, summary
+from training.evaluate import calibration_error, chance_error, evaluate, figures, summary
 
 LABELS = TOY.labels
 
@@ -158,10 +158,6 @@ def test_the_report_has_the_shape_that_is_promised() -> None:
     assert found["groups"]["topic"].keys() == keys | {"leaf", "parent"}
     assert found["groups"]["topic"]["leaf"].keys() == {"macro_f1", "micro_f1"}
     assert list(found["groups"]["topic"]["tags"]) == ["price", "price/level", "price/fees", "network"]
-
-
-def test_figures_of_tags_can_be_looked_up_by_label() -> None:
-    assert by_label(report(INTENTS, GIVEN))["intent/churn"]["support"] == 3
 
 
 def test_a_bundle_is_measured_as_it_would_serve(bundle: Path) -> None:

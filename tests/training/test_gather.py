@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from labels.errors import RecordError
+from labels.errors import FeedbackStoreError, RecordError
 from labels.feedback.correction import Correction
 from labels.feedback.store import FeedbackStore
 from labels.record import Record, write
 from labels.task import EVENTS
 from labels.versions import add
+from model.errors import RegistryError
 from model.registry import Registry
 from tests.bundles import keyword_bundle, tiny_taxonomy
 from training.gather import Sources, gather
@@ -76,6 +77,24 @@ def test_a_label_that_changed_is_a_new_one(order: Order) -> None:
     assert due(order, enough=1, state=None) == "labels that are new: 1"
 
 
+def test_the_order_in_which_tags_are_written_is_no_news(order: Order, tmp_path: Path) -> None:
+    add(order.dataset, [record("a", "je pars", "churn", "friction")], taxonomy=TAGS)
+    write(tmp_path / "new.jsonl", [record("a", "je pars", "friction", "churn")])
+    assert due(replace(order, sources=replace(order.sources, feedback=None)), enough=1, state=None) == ""
+
+
+def test_a_registry_without_a_champion_is_told_by_what_is_missing(order: Order, tmp_path: Path) -> None:
+    add(order.dataset, [record("a", "ok")], taxonomy=TAGS)
+    with pytest.raises(RegistryError, match="has no champion"):
+        due(replace(order, registry=Registry(tmp_path / "typo")), enough=1, state=None)
+
+
+def test_a_url_that_is_none_does_not_show_its_password(sources: Sources) -> None:
+    with pytest.raises(FeedbackStoreError) as caught:
+        gather(replace(sources, feedback="postgresql:/ann:secret@host/db"), TAGS)
+    assert "--feedback: is no folder" in str(caught.value) and "secret" not in str(caught.value)
+
+
 def test_it_is_due_when_somebody_asks_in_label_studio_after_the_last_time(order: Order, tmp_path: Path) -> None:
     add(order.dataset, [record("a", "ok")], taxonomy=TAGS)
     now = datetime.now(UTC)
@@ -94,8 +113,9 @@ def test_with_few_new_labels_it_is_due_if_mentions_have_drifted(order: Order) ->
     add(order.dataset, [record(f"old-{number}", f"texte {number}", "churn") for number in range(30)], taxonomy=TAGS)
     alike = [record(f"r-{number}", f"texte {number} encore", "churn") for number in range(120)]
     other = [replace(one, lang="de", text=f"panne {one.id}") for one in alike]
-    assert due(replace(order, recent=alike), enough=99, state=None) == ""
-    assert due(replace(order, recent=other), enough=99, state=None, drift_age=timedelta(hours=1)) == ""
-    assert due(replace(order, recent=other), enough=99, state=None).startswith("recent mentions differ in ")
+    assert due(replace(order, recent=alike), enough=10, state=None) == ""
+    assert due(replace(order, recent=other), enough=10, state=None, drift_age=timedelta(hours=1)) == ""
+    assert due(replace(order, recent=other), enough=10, state=None).startswith("recent mentions differ in ")
+    assert due(replace(order, recent=other), enough=11, state=None) == ""
     told = {drift["what"]: drift for drift in order.registry.drift()["drifts"]}
     assert told["languages"]["large"] and told["languages"]["most"] == "de"

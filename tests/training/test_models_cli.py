@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from labels.record import write
 from model.bundle import Bundle
 from model.registry import Registry
+from model.taxonomy import Taxonomy
 from tests.bundles import keyword_bundle
 from tests.training.toys import toy_records
 from tympan import app
@@ -87,6 +88,20 @@ def test_two_models_are_compared_on_labelled_texts(
     done = tympan("compare", version, version, "--data", tmp_path / "held-out.jsonl", "--rules", rules)
     assert done.exit_code == 0, done.output
     assert f"{version} passes" in done.output and "+0.0 (+0.0 to +0.0)" in done.output
+
+
+def test_a_comparison_of_nothing_is_none(tympan: Tympan, registry: Registry, trained: Bundle, tmp_path: Path) -> None:
+    """A rule that is misspelt, or two models of different tags, would be no worse by anything."""
+    version = registry.add(trained.path)
+    mood = Taxonomy.parse('name = "mood"\nversion = "1"\n[groups.mood]\n[groups.mood.tags.glad]\n')
+    other = registry.add(keyword_bundle(tmp_path / "other", taxonomy=mood, words={"mood/glad": ["merci"]}))
+    write(tmp_path / "held-out.jsonl", toy_records(30, number=33))
+    (tmp_path / "rules.toml").write_text('tags = ["intents/*"]\n', encoding="utf-8")
+    rules = ("--rules", tmp_path / "rules.toml")
+    done = tympan("compare", version, version, "--data", tmp_path / "held-out.jsonl", *rules)
+    assert done.exit_code == 2 and "rules: tags: 'intents/*' is of none" in done.output
+    done = tympan("compare", other, version, "--data", tmp_path / "held-out.jsonl")
+    assert done.exit_code == 2 and "have no tag in common" in done.output
 
 
 @pytest.mark.parametrize("verb", ["show", "promote"])
