@@ -22,3 +22,12 @@ def test_help_shows_examples_and_every_program_writes_markdown(name: str) -> Non
     assert "For example:" in shown
     assert f"python -m benchmarks.{name}" in shown
     assert "--markdown" in shown
+
+
+@pytest.mark.parametrize("question", ["stream", "forgetting", "speed"])
+def test_every_question_about_rounds_explains_itself(question: str) -> None:
+    app = importlib.import_module("benchmarks.retraining.__main__").app
+    wide = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    shown = CliRunner().invoke(app, [question, "--help"], env=wide).output
+    assert f"python -m benchmarks.retraining {question}" in shown
+    assert "--markdown" in shown
