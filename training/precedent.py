@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model.bundle import Bundle
 from model.errors import BundleError
-
-if TYPE_CHECKING:
-    from training.retrain import Order
+from training.order import Order
 
 
 def held(order: Order, dataset: str) -> str | None:

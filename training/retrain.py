@@ -7,9 +7,9 @@ training keeps every epoch, a bundle is held whole or not at all, and the champi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -22,17 +22,16 @@ from rich.console import Console
 from labels.dataset import current, fingerprint, is_dataset, load, manifest_of, split
 from labels.errors import LabelError
 from labels.merge import merge
-from labels.record import Record, read
+from labels.record import read
 from labels.versions import add, difference, versions
 from model.bundle import Bundle
 from model.errors import RegistryError, SupersededError, TympanError
 from model.registry import Registry
 from training import challenger, precedent
-from training.encoder import PACKAGE
 from training.errors import GateError, TrainingError
-from training.gather import Sources, gather
+from training.gather import gather
+from training.order import Order
 from training.provenance import tested_on
-from training.release import Rules
 from training.report import write
 from training.trial import compared
 from training.withdrawal import withdrawals
@@ -40,26 +39,6 @@ from training.withdrawal import withdrawals
 WHO = "tympan retrain"
 State = Literal["unchanged", "promoted", "kept"]
 """There was nothing new; the challenger is the champion now; or it is held, and the champion stays."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What to retrain and how.
-
-    `dataset` keeps the versions of all labels; its first is made of `base`, the records that the champion was trained
-    on. With `promote` unset a challenger that passes is held and not promoted. `recent` are mentions to tell by how
-    counts would move.
-    """
-
-    registry: Registry
-    dataset: Path
-    base: Path
-    sources: Sources
-    rules: Rules = field(default_factory=Rules)
-    encoder: str = PACKAGE
-    anew: bool = False
-    promote: bool = True
-    recent: Sequence[Record] = ()
 
 
 @dataclass(frozen=True)

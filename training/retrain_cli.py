@@ -10,7 +10,8 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from labels.record import Record
-    from training.retrain import Order, Outcome
+    from training.order import Order
+    from training.retrain import Outcome
 
 app = typer.Typer()
 _SAMPLE = 2_000
@@ -79,8 +80,8 @@ def retrain(
 
     from model.registry import Registry
     from training.gather import Sources
+    from training.order import Order
     from training.release import Rules
-    from training.retrain import Order
     from training.retrain import retrain as run
 
     order = Order(

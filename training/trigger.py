@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labels.dataset import load
 from labels.merge import merge
@@ -17,9 +17,7 @@ from model.registry import resolve
 from model.tagger import Tagger
 from training.drift import drifted
 from training.gather import gather
-
-if TYPE_CHECKING:
-    from training.retrain import Order
+from training.order import Order
 
 _ASKED = "START_TRAINING"
 _BROKEN_OFF = ("gathering", "training", "measuring", "interrupted")

@@ -27,8 +27,8 @@ from tests.serving.feedback import send, told
 from tests.studio.server import Labeller, Server
 from tests.training.retraining import champion, leaving
 from tests.training.toys import TOML, TOY, toy_encoder, toy_records, toy_settings
+from training.order import Order
 from training.plan import Plan
-from training.retrain import Order
 
 PROJECT = "People who leave"
 

@@ -13,9 +13,9 @@ from model.registry import Registry
 from model.tagger import Tagger
 from tests.training.toys import toy_records
 from training.gather import Sources
+from training.order import Order
 from training.pipeline import train
 from training.plan import Plan
-from training.retrain import Order
 
 NEW_WORD = "bababa"
 """What only people who leave say, and no record of the first champion."""

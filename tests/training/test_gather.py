@@ -19,7 +19,7 @@ from model.errors import RegistryError
 from model.registry import Registry
 from tests.bundles import keyword_bundle, tiny_taxonomy
 from training.gather import Sources, gather
-from training.retrain import Order
+from training.order import Order
 from training.trigger import due
 
 TAGS = tiny_taxonomy()

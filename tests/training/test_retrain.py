@@ -28,11 +28,12 @@ from tests.training.retraining import champion, leaving, share_with
 from tests.training.toys import TOY, toy_records
 from training.errors import TrainingError
 from training.gather import Sources
+from training.order import Order
 from training.pipeline import train
 from training.plan import Plan
 from training.precedent import way
 from training.release import Rules
-from training.retrain import Order, Outcome, promote
+from training.retrain import Outcome, promote
 from training.retrain import retrain as run
 from training.trigger import due
 
