@@ -97,8 +97,8 @@ def _rows(
 ) -> tuple[Table, Iterator[Revised]]:
     """A tagged file and its rows."""
     from serving.tables import open_table
-    from serving.tables.names import column_for
-    from serving.tables.names import text_column as find_column
+    from serving.tables.columns import column_for
+    from serving.tables.columns import text_column as find_column
 
     table = open_table(file, text_column=text_column)
     columns = {

@@ -71,7 +71,7 @@ def queue(
     from serving.errors import TableError
     from serving.exports import check_output
     from serving.tables import LinesTable, open_table
-    from serving.tables.names import text_column as find_column
+    from serving.tables.columns import text_column as find_column
 
     table = open_table(file)
     column = find_column(table, text_column)

@@ -206,8 +206,8 @@ def _rows(file: Path, text_column: str | None, target: str | None, source: str |
     from model.language import detect
     from model.mention import Mention, prepare, wording
     from serving.tables import open_table
+    from serving.tables.columns import text_column as find_column
     from serving.tables.names import DATE_COLUMNS, SOURCE_COLUMNS, TARGET_COLUMNS, named
-    from serving.tables.names import text_column as find_column
 
     table = open_table(file)
     column = find_column(table, text_column)

@@ -14,7 +14,8 @@ from rich.text import Text
 from serving.exports import Reading, Summary
 from serving.priority import LEVELS
 from serving.tables import Table
-from serving.tables.names import ROLES, column_for
+from serving.tables.columns import column_for
+from serving.tables.names import ROLES
 
 _WRITTEN = 1000  # rows between two looks of the bar
 _TARGETS = 20  # organisations shown

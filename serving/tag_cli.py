@@ -133,7 +133,7 @@ def tag(
     from serving.exports import check_output, interrupted, output_for, tag_table
     from serving.settings import Settings
     from serving.tables import open_table
-    from serving.tables.names import text_column as find_text_column
+    from serving.tables.columns import text_column as find_text_column
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit removes what is half-written, a kill would not
     aloud = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -202,7 +202,7 @@ def _tagged(
     from model.tagger import Tagger
     from serving.console import Bars
     from serving.rules import SHIPPED, Rules, priorities_for, told
-    from serving.tables.names import column_for
+    from serving.tables.columns import column_for
 
     rules = Rules.load(settings.priorities) if settings.priorities else None
     tagger = Tagger.load(settings.bundle, threads=settings.threads)

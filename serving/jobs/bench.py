@@ -31,7 +31,7 @@ from serving.priority import Priorities, own_target
 from serving.rules import Rules, priorities_for
 from serving.settings import Settings, version
 from serving.tables import Table, open_table
-from serving.tables.names import column_for, text_column
+from serving.tables.columns import column_for, text_column
 from serving.tables.remote import blocks_of, copy
 
 _MOST_TRIES = 10

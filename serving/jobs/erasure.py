@@ -13,7 +13,7 @@ from serving.jobs.job import Job
 from serving.jobs.store import Store
 from serving.settings import Settings
 from serving.tables import Row, Table, open_table
-from serving.tables.names import column_for, text_column
+from serving.tables.columns import column_for, text_column
 
 
 class JobsPlace:

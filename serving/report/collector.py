@@ -22,8 +22,8 @@ from serving.report.sample import Sample, ticket
 from serving.report.weeks import Tally
 from serving.report.words import Words, encodable, words_of
 from serving.tables import Row, Table
+from serving.tables.columns import column_for
 from serving.tables.dates import Dates, Day
-from serving.tables.names import column_for
 
 _REASONS = 500
 """Reasons of failures with room in the counts."""

@@ -9,8 +9,9 @@ from serving.report.errors import ReportError
 from serving.report.facts import Event
 from serving.report.words import encodable
 from serving.tables import open_table
+from serving.tables.columns import column_for
 from serving.tables.dates import Dates, Day
-from serving.tables.names import column_for, named
+from serving.tables.names import named
 
 _TITLES = ("title", "event", "name", "titre", "evenement", "nom", "titolo", "evento", "nome")
 _MOST, _LONGEST = 50, 120

@@ -12,7 +12,7 @@ from serving.priority import Priorities
 from serving.report import Collector, Facts, Layout, layout_for
 from serving.rules import Rules
 from serving.tables import open_table
-from serving.tables.names import text_column
+from serving.tables.columns import text_column
 from tests.serving.feed import mentions, write_feed
 
 LAYOUT = """

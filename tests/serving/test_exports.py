@@ -13,7 +13,7 @@ from serving.errors import TableError
 from serving.exports import Reading, check_output
 from serving.exports.engine import Engine
 from serving.tables import Table, open_table
-from serving.tables.names import text_column
+from serving.tables.columns import text_column
 from tests.serving.files import records, tagged, written
 
 

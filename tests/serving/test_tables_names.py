@@ -9,7 +9,8 @@ import pytest
 
 from serving.errors import TableError
 from serving.tables import open_table
-from serving.tables.names import ROLES, column_for, plain, text_column
+from serving.tables.columns import column_for, text_column
+from serving.tables.names import ROLES, plain
 from serving.tables.profile import FOLDER, Profile, shipped
 from tests.serving.files import written
 
