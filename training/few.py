@@ -1,9 +1,9 @@
 """What suits few labels: learning from pairs of texts, or as many steps as learning takes whatever the number of texts.
 
-Of few tags in one group the encoder learns most from pairs (`training/contrast.py`). Else it is trained as ever, but a
-training that passes over little data as often as over much takes too few steps to learn from it (Mosbach et al., "On
-the stability of fine-tuning BERT", 2021; Zhang et al., "Revisiting few-sample BERT fine-tuning", 2021). Which way wins
-was measured: docs/few-labels.md.
+Of few tags in one group, or very few texts, the encoder learns most from pairs (`training/contrast.py`). Else it is
+trained as ever, but a training that passes over little data as often as over much takes too few steps to learn from it
+(Mosbach et al., "On the stability of fine-tuning BERT", 2021; Zhang et al., "Revisiting few-sample BERT fine-tuning",
+2021). Which way wins was measured: docs/few-labels.md.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from model.taxonomy import Taxonomy
 from training import contrast
 from training.fit import Settings
 
-FEW = 64
+FEW = 32
 """Texts to learn from for each tag, up to which they are few."""
+FEWEST = 8
+"""Texts for each tag, up to which it is learnt from pairs however many tags the group has."""
 MOST_TAGS = 16
-"""Of one group, up to which it is learnt from pairs: of more, that was hardly measured (docs/few-labels.md)."""
+"""Of one group, up to which it is learnt from pairs: of more, that was no better (docs/few-labels.md)."""
 _BATCH = 8
 _STEPS = 400
 _MOST_EPOCHS = 30
@@ -30,7 +32,8 @@ _MOST_EPOCHS = 30
 def contrasted(texts: int, taxonomy: Taxonomy, *, console: Console | None = None) -> bool:
     """Whether `texts` are few for so many tags, and best learnt from in pairs. The console is told if so."""
     tags = len(taxonomy.labels)
-    if texts > FEW * tags or tags > MOST_TAGS or len(taxonomy.groups) > 1:
+    most = FEW if tags <= MOST_TAGS else FEWEST
+    if texts > most * tags or len(taxonomy.groups) > 1:
         return False
     if console:
         told = (

@@ -48,7 +48,8 @@ def test_all_else_stays_as_the_settings_have_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "tags", "found"), [(24, 3, True), (3 * few.FEW, 3, True), (3 * few.FEW + 1, 3, False), (80, 77, False)]
+    ("texts", "tags", "found"),
+    [(24, 3, True), (3 * few.FEW, 3, True), (3 * few.FEW + 1, 3, False), (8 * 77, 77, True), (8 * 77 + 1, 77, False)],
 )
 def test_few_tags_of_one_group_are_learnt_from_pairs(texts: int, tags: int, found: bool) -> None:
     names = "".join(f"[groups.team.tags.tag{number}]\n" for number in range(tags))
