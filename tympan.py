@@ -6,7 +6,6 @@ the service runs where only its own libraries are installed.
 
 from __future__ import annotations
 
-import errno
 from typing import Annotated, Any
 
 import typer
@@ -33,9 +32,9 @@ class Verbs(TyperGroup):
         except TympanError as error:
             typer.echo(f"tympan: {error}", err=True)
         except OSError as error:  # a full disk, or a folder of somebody else's
-            if not error.strerror or error.errno == errno.EPIPE:
+            if not error.filename:  # a pipe that was closed, or a connection
                 raise
-            typer.echo(f"tympan: {error.filename or 'a file'}: {error.strerror}. Mend that, and run it again", err=True)
+            typer.echo(f"tympan: {error.filename}: {error.strerror}. Mend that, and run it again", err=True)
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(ctx.invoked_subcommand)
             if not extra:

@@ -102,7 +102,7 @@ def pull(
     the folder; others wait.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{MIRROR}.lock"):
+    with alone(folder):
         mirror, changed, gone = _brought_up_to_date(studio, project, folder, each)
     pulled = read(mirror.entries.values(), studio.people(), taxonomy)
     pulled.deleted, pulled.changed = gone, changed
@@ -126,6 +126,11 @@ def _brought_up_to_date(
         done += len(block)
         each(done, len(changed))
     return mirror, len(changed), len(mirror.keep(states))
+
+
+def alone(folder: Path) -> FileLock:
+    """What whoever changes the copy in `folder` holds."""
+    return FileLock(folder / f".{MIRROR}.lock")
 
 
 def read(entries: Iterable[Entry], people: Mapping[int, str], taxonomy: Taxonomy) -> Pulled:

@@ -8,12 +8,13 @@ registry/
   retraining.json      how far retraining is, or how it ended, replaced atomically
   drift.json           how recent mentions differ from a champion's test texts, replaced atomically
 
-Whoever writes here holds the lock of the folder, so that no two processes do.
+Whoever writes one of these files, or adds a bundle, holds the lock of the folder, so that no two processes do.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +29,8 @@ from model.errors import RegistryError, SupersededError
 from model.lines import append
 
 _RETRAINING, _DRIFT = "retraining.json", "drift.json"
+_LEFT = re.compile(r"\..+-[0-9a-f]{12}-[a-z0-9_]{8}")
+"""What an addition that was killed leaves: a version and what `tempfile` adds. Other hidden folders are people's."""
 
 
 class Registry:
@@ -53,8 +56,9 @@ class Registry:
         """Copy a bundle in, after checking it; returns its version. Adding it again changes nothing."""
         read = Bundle.read(bundle)
         with self._writing():
-            for left in (self.path / "bundles").glob(".*"):  # by an addition that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            for left in (self.path / "bundles").glob(".*"):
+                if _LEFT.fullmatch(left.name):
+                    shutil.rmtree(left, ignore_errors=True)
             if read.version not in self.versions():
                 with written_whole(self.path / "bundles" / read.version) as draft:
                     shutil.copytree(bundle, draft, dirs_exist_ok=True)

@@ -73,7 +73,7 @@ class RetrainingAnswer(Told):
 
     state: Literal[
         "none", "gathering", "training", "measuring", "promoted", "kept", "unchanged", "failed", "interrupted"
-    ] = Field(description="`none` if there never was one; `kept` if the new model is held and the champion stays.")
+    ] = Field(description="`none` if there never was one; `kept` if the champion stays, and the new model is held.")
     at: datetime | None = Field(description="When that was written down. A process that was killed writes no more.")
     since: datetime | None = Field(description="When it began.")
     new: int | None = Field(description="Labels that the champion has not learnt from, once they are counted.")

@@ -100,10 +100,12 @@ class Succession:
     async def _promote(self, choose: Callable[[], str], who: str, why: str, *, back: bool = False) -> str:
         async with self._turn:
             with self._in_plain_words():
+                champion = await to_thread.run_sync(self.registry.champion)
                 version = await to_thread.run_sync(choose)
                 new = await self._open(version)
+                promote = partial(self.registry.promote, version, who=who, why=why, back=back)
                 try:
-                    await to_thread.run_sync(partial(self.registry.promote, version, who=who, why=why, back=back))
+                    await to_thread.run_sync(partial(promote, instead_of=champion if back else None))
                 except BaseException:
                     if new is not self._state.service:
                         await new.close()

@@ -27,8 +27,6 @@ FRESH = 0.5
 _REPLAYED = 3
 _LEAST_REPLAYED = 1_500
 """Records that were learnt before and are read again: so many for each new one, and at least so many in all."""
-_PARITY_RECORDS = 5_000
-"""To compare 8 bits with 32 on: of fewer, in one language, the difference of F1 that is allowed is chance."""
 
 
 def make(
@@ -60,7 +58,6 @@ def make(
         precision=champion.provenance["precision"],
         threshold_shift=champion.provenance["threshold_shift"],
         few=champion.provenance.get("few", "batch_size" in champion.provenance.get("adapted", {})),  # as told before
-        parity_records=_PARITY_RECORDS,
         keep_weights=True,
         dataset=dataset,
         title=f"Retrained after {champion.version}",

@@ -31,7 +31,7 @@ _WARM_UP = 0.1
 
 def learnt(provenance: Mapping[str, Any]) -> bool:
     """Whether a bundle of this `provenance` learnt from pairs: then from its validation side as well."""
-    return bool(provenance.get("adapted") == SETTINGS)
+    return "pairs" in provenance.get("adapted", {})
 
 
 def fit(

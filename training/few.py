@@ -1,9 +1,9 @@
 """What suits few labels: learning from pairs of texts, or as many steps as learning takes whatever the number of texts.
 
-Of few tags in one group, or very few texts, the encoder learns most from pairs (`training/contrast.py`). Else it is
-trained as ever, but a training that passes over little data as often as over much takes too few steps to learn from it
-(Mosbach et al., "On the stability of fine-tuning BERT", 2021; Zhang et al., "Revisiting few-sample BERT fine-tuning",
-2021). Which way wins was measured: docs/few-labels.md.
+Of few tags in one group, or very few texts of one, the encoder learns most from pairs (`training/contrast.py`). Else it
+is trained as ever, but a training that passes over little data as often as over much takes too few steps to learn from
+it (Mosbach et al., "On the stability of fine-tuning BERT", 2021; Zhang et al., "Revisiting few-sample BERT
+fine-tuning", 2021). Which way wins was measured: docs/few-labels.md.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ class Plan:
     bundle's weights, training goes on from there instead, by `settings.fine_tuning()`; otherwise, with `few`, by what
     suits few labels where they are few. With `keep_weights` the new bundle keeps its own. `dataset` is the fingerprint
     of the dataset that the sides were taken from, if they are not all of it. `threshold_shift` is that of
-    `training.calibrate`. 8 bits are compared with 32 on `parity_records` or more, if there are so many: half of them
-    learnt, half unseen.
+    `training.calibrate`. 8 bits are compared with 32 on `parity_records` or more, half of them learnt and half unseen;
+    on all of either, if there are not so many.
     """
 
     taxonomy: Taxonomy

@@ -8,6 +8,7 @@ from typing import Any
 from model.bundle import Bundle
 from model.errors import BundleError
 from training.order import Order
+from training.provenance import versions
 
 
 def held(order: Order, dataset: str) -> str | None:
@@ -45,5 +46,6 @@ def refused(order: Order, champion: Bundle, dataset: str) -> str:
 
 
 def way(order: Order, champion: Bundle, dataset: str) -> dict[str, Any]:
-    """What a refusal is written down with."""
-    return {"champion": champion.version, "dataset": dataset, "anew": order.anew, "encoder": order.encoder}
+    """What a refusal is written down with: with other libraries the same may pass."""
+    what = {"champion": champion.version, "dataset": dataset, "anew": order.anew, "encoder": order.encoder}
+    return {**what, "versions": versions()}

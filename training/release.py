@@ -59,7 +59,7 @@ class Rules:
         """TrainingError for a pattern that is of no tag, or of no language, of a model: it would hold it to nothing."""
         for name, patterns, known in (("tags", self.tags, labels), ("languages", self.languages, languages)):
             for pattern in patterns:
-                if not any(fnmatchcase(one, pattern) for one in known):
+                if pattern != "*" and not any(fnmatchcase(one, pattern) for one in known):
                     raise TrainingError(
                         f"rules: {name}", f"{pattern!r} is of none", f"Legal: {', '.join(sorted(known))}"
                     )

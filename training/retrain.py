@@ -7,6 +7,7 @@ training keeps every epoch, a bundle is held whole or not at all, and the champi
 from __future__ import annotations
 
 import shutil
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ from training.withdrawal import withdrawals
 
 WHO = "tympan retrain"
 State = Literal["unchanged", "promoted", "kept"]
-"""There was nothing new; the challenger is the champion now; or it is held, and the champion stays."""
+"""There was nothing new; the challenger is the champion now; or the champion stays (and the challenger is held, unless
+its export was refused)."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,11 @@ class Outcome:
 def retrain(order: Order, *, console: Console) -> Outcome:
     """Gather, train, compare and promote. TrainingError if another process is at it, or as the steps raise."""
     registry = order.registry
-    champion = Bundle.read(registry.champion_folder())
+    registry.champion_folder()  # before anything is written where there is no registry
     with _alone(registry):
         told = partial(registry.tell, since=datetime.now(UTC).isoformat(timespec="milliseconds"))
         try:
-            outcome = _retrained(order, champion, console, told)
+            outcome = _retrained(order, Bundle.read(registry.champion_folder()), console, told)
         except Exception as error:
             with suppress(RegistryError):  # a disk that is full, which is told by the error itself
                 told("failed", reason=one_line(error))
@@ -72,9 +74,12 @@ def retrain(order: Order, *, console: Console) -> Outcome:
 
 
 def one_line(error: Exception) -> str:
-    """What people are told of an error: of one that they can mend all, else its kind, since it may quote a text."""
-    kind = type(error).__name__
-    return str(error) if isinstance(error, TympanError) else f"{kind}: {getattr(error, 'strerror', None) or 'a fault'}"
+    """What people are told of an error: of one that they can mend all, else its kind and place: it may quote a text."""
+    if isinstance(error, TympanError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" at {Path(frame.filename).name}:{frame.lineno}" for frame in last)
+    return f"{type(error).__name__}{place}: {getattr(error, 'strerror', None) or 'a fault of Tympan, or of a library'}"
 
 
 def _retrained(order: Order, champion: Bundle, console: Console, told: Callable[..., None]) -> Outcome:

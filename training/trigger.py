@@ -23,7 +23,7 @@ _ASKED = "START_TRAINING"
 _BROKEN_OFF = ("gathering", "training", "measuring", "interrupted")
 """States of a retraining that goes on when it is run again: while another process is at it, that is refused."""
 _SOONER = 5
-"""With a drift a fifth of the labels is enough: it may last, and be gone with none of them."""
+"""With a drift a fifth of the labels is enough. Not a single one: a drift may last however many come."""
 _AGAIN = timedelta(hours=1)
 """After a failure that may not be one of the labels, such as a full disk."""
 

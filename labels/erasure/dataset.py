@@ -21,7 +21,7 @@ from labels.erasure.place import Found
 from labels.errors import DatasetError
 from labels.extra import library
 from labels.mirror import Mirror
-from labels.pull import MIRROR
+from labels.pull import MIRROR, alone
 from labels.studio import Project
 from labels.versions import versions
 from model.bundle import written_whole
@@ -119,11 +119,14 @@ class DatasetPlace:
             raise DatasetError(str(self._mirror), "is no copy of a project", "Remove it") from error
 
     def _erase_tasks(self, asked: Asked) -> None:
-        tasks = self._tasks()
-        rest = [task for task, data in tasks.items() if not asked.has_task(data)]
-        if len(rest) < len(tasks):
-            owner = json.loads(self._mirror.read_bytes().partition(b"\n")[0])
-            Mirror(self._mirror, Project(owner["project"], "", ""), owner["url"]).keep(rest)
+        if not self._mirror.is_file():
+            return
+        with alone(self._folder):  # or a pull under way would write back what it read before
+            tasks = self._tasks()
+            rest = [task for task, data in tasks.items() if not asked.has_task(data)]
+            if len(rest) < len(tasks):
+                owner = json.loads(self._mirror.read_bytes().partition(b"\n")[0])
+                Mirror(self._mirror, Project(owner["project"], "", ""), owner["url"]).keep(rest)
 
 
 def recover(folder: Path) -> None:
@@ -140,7 +143,10 @@ def recover(folder: Path) -> None:
                 path.rename(whole)
             else:
                 shutil.rmtree(path)
-        (folder / f".{MIRROR}.draft").unlink(missing_ok=True)
+        draft = folder / f".{MIRROR}.draft"
+        if draft.exists():
+            with alone(folder):
+                draft.unlink(missing_ok=True)
 
 
 def _drafts(beside: Path) -> Iterator[tuple[Path, Path, bool]]:

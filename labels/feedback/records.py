@@ -1,7 +1,7 @@
 """Corrections as records to learn from, and as mentions to label again where people disagree.
 
-What is corrected is a text towards a target as the network reads it, under whatever id it came, and however its links,
-handles and blanks are written. Of what one person says
+What is corrected is a text towards a target, under whatever id it came, and however its links, handles and blanks are
+written. Of what one person says
 of a group of its tags the newest counts, and people must agree: no majority is taken, since few correct one mention.
 """
 
@@ -84,7 +84,7 @@ def _by_mention(corrections: Iterable[Correction]) -> list[list[Correction]]:
     """Of every mention, the newest correction of each person and group."""
     newest: dict[tuple[_Key, str, str], Correction] = {}
     for correction in corrections:
-        place = (_bare(correction).prepared(), correction.target), correction.group, correction.who
+        place = (prepare(correction.text), correction.target), correction.group, correction.who
         if place not in newest or newest[place].at <= correction.at:
             newest[place] = correction
     found: dict[_Key, list[Correction]] = defaultdict(list)

@@ -161,6 +161,12 @@ def test_a_dispute_leaves_the_other_groups_of_the_mention_in_its_record() -> Non
     assert found.disputes == [row]
 
 
+def test_a_watchlist_that_has_grown_makes_no_other_mention_of_a_text() -> None:
+    said = {"text": "Trop cher, Zenbia !", "target": "Lorivox"}
+    record = one({**said, "watchlist": LORIVOX[:1], "tags": ("place",)}, {**said, "watchlist": LORIVOX})
+    assert (record.watchlist, record.tags) == (LORIVOX, {"about": ("place",)})
+
+
 def test_texts_that_are_read_alike_are_one_mention_and_a_dispute_keeps_its_watchlist() -> None:
     said = {"target": "Lorivox", "watchlist": LORIVOX}
     found = gathered(

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from labels.record import write
-from model.bundle import Bundle
+from model.bundle import LAYOUT, Bundle
 from model.registry import Registry
 from model.taxonomy import Taxonomy
 from tests.bundles import keyword_bundle
@@ -109,3 +109,11 @@ def test_a_version_that_is_not_held_is_refused_by_name(tympan: Tympan, verb: str
     why = ("--why", "x") if verb == "promote" else ()
     done = tympan(verb, "listening-nowhere", *why)
     assert done.exit_code == 2 and "'listening-nowhere' is not held" in done.output
+
+
+def test_a_file_that_is_gone_is_told_in_one_line(tympan: Tympan, registry: Registry, bundles: list[Path]) -> None:
+    version = registry.add(bundles[0])
+    (registry.folder(version) / LAYOUT.card).unlink()
+    done = tympan("show", version)
+    assert done.exit_code == 2
+    assert done.output.endswith(f"{version}/{LAYOUT.card}: No such file or directory. Mend that, and run it again\n")
