@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,10 @@ def test_a_file_that_cannot_be_tagged_fails_with_one_line(
     assert "\n" not in found["error"]
     assert str(state) not in found["error"]
     assert "it is failed" in problem(client.get(job["links"]["errors"]), 409)["detail"]
-    assert [path.name for path in (state / "jobs" / "kept" / job["id"]).iterdir()] == ["job.json"]
+    until = time.monotonic() + 10  # it is told a moment before its input is removed
+    while (names := [path.name for path in (state / "jobs" / "kept" / job["id"]).iterdir()]) != ["job.json"]:
+        assert time.monotonic() < until, names
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
