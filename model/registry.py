@@ -182,13 +182,20 @@ class Registry:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        try:
+        with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path / ".lock"):
                 yield
-        except OSError as error:
-            problem = f"cannot be written: {error.strerror or type(error).__name__}"
-            raise RegistryError(str(self.path), problem, "Make room there, and see who may write") from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system refuses to write in the folder of a registry is a RegistryError."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"cannot be written: {error.strerror or type(error).__name__}"
+        raise RegistryError(str(path), problem, "Make room there, and see who may write") from error
 
 
 def _up_to(version: str | None, line: list[str]) -> list[str]:

@@ -121,21 +121,23 @@ def seed(value: int) -> None:
 
 def predict(network: Network, examples: Examples, batch_size: int = 64) -> Tensor:
     """Logits (texts, labels) of the network as it is, in the order of `examples`."""
-    network.eval()
-    found = torch.zeros(examples.targets.shape)
-    with torch.inference_mode():
-        for batch in examples.batches(batch_size):
-            found[torch.from_numpy(batch)] = network(*examples.tensors(batch))
-    return found
+    return _computed(network, network, examples, examples.targets.shape[1], batch_size)
 
 
 def vectors(network: Network, examples: Examples, batch_size: int = 64) -> Tensor:
     """What the heads would see of each text (texts, width), in the order of `examples`."""
+    return _computed(network, network.vectors, examples, network.encoder.config.hidden_size, batch_size)
+
+
+def _computed(
+    network: Network, compute: Callable[[Tensor, Tensor], Tensor], examples: Examples, width: int, batch_size: int
+) -> Tensor:
+    """What `compute` makes of each text (texts, width), in the order of `examples`."""
     network.eval()
-    found = torch.zeros(len(examples), network.encoder.config.hidden_size)
+    found = torch.zeros(len(examples), width)
     with torch.inference_mode():
         for batch in examples.batches(batch_size):
-            found[torch.from_numpy(batch)] = network.vectors(*examples.tensors(batch))
+            found[torch.from_numpy(batch)] = compute(*examples.tensors(batch))
     return found
 
 

@@ -19,20 +19,18 @@ def held(order: Order, dataset: str) -> str | None:
             provenance = Bundle.described(order.registry.folder(version)).provenance
         except BundleError:  # made by another version of Tympan
             continue
-        if provenance.get("dataset") != dataset:
-            continue
-        if not order.anew if provenance["start"] else provenance.get("source", order.encoder) == order.encoder:
+        source = provenance.get("source", order.encoder)
+        as_asked = not order.anew if provenance["start"] else source == order.encoder
+        if as_asked and provenance.get("dataset") == dataset:
             return version
     return None
 
 
-def judged(order: Order, champion: Bundle, dataset: str) -> Mapping[str, Any] | None:
-    """The event of an earlier comparison of the same two by the same rules, if the challenger is held still."""
-    wanted = ("judge", champion.version, dataset, order.rules.to_dict())
-    newest = held(order, dataset)
+def judged(order: Order, champion: Bundle, dataset: str, version: str) -> Mapping[str, Any] | None:
+    """The event of an earlier comparison of a `version` with the same champion by the same rules, if there was one."""
+    wanted = ("judge", champion.version, dataset, order.rules.to_dict(), version)
     for event in reversed(order.registry.history()):
-        same = tuple(event.get(name) for name in ("event", "champion", "dataset", "rules")) == wanted
-        if same and event["version"] == newest:
+        if tuple(event.get(name) for name in ("event", "champion", "dataset", "rules", "version")) == wanted:
             found: Mapping[str, Any] = event
             return found
     return None

@@ -27,7 +27,7 @@ from labels.record import read
 from labels.versions import add, difference, versions
 from model.bundle import Bundle
 from model.errors import RegistryError, SupersededError, TympanError
-from model.registry import Registry
+from model.registry import Registry, writing
 from training import challenger, precedent
 from training.errors import GateError, TrainingError
 from training.gather import gather
@@ -97,13 +97,14 @@ def _retrained(order: Order, champion: Bundle, console: Console, told: Callable[
     if not new:
         return Outcome("unchanged", ("there is no label that the champion has not learnt from",))
     dataset = manifest_of(after)["fingerprint"]
-    if found := precedent.judged(order, champion, dataset):
+    version = precedent.held(order, dataset)
+    if version and (found := precedent.judged(order, champion, dataset, version)):
         return _settled(order, champion, found)
     if reason := precedent.refused(order, champion, dataset):
         return Outcome("kept", (reason,))
     told("training", new=len(new))
     try:
-        version = precedent.held(order, dataset) or _made(order, champion, after, new, dataset, console)
+        version = version or _made(order, champion, after, new, dataset, console)
     except GateError as error:
         registry.record("refuse", "", **precedent.way(order, champion, dataset), reason=str(error))
         return Outcome("kept", (str(error),))
@@ -224,13 +225,11 @@ def promote(registry: Registry, version: str, champion: Bundle, report: Path | N
 @contextmanager
 def _alone(registry: Registry) -> Iterator[None]:
     lock = FileLock(registry.path / ".retraining.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise TrainingError(str(registry.path), "is being retrained by another process", "Wait for it") from None
-    except OSError as error:
-        problem = f"cannot be written: {error.strerror}"
-        raise RegistryError(str(registry.path), problem, "See who may write there") from error
+    with writing(registry.path):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise TrainingError(str(registry.path), "is being retrained by another process", "Wait for it") from None
     try:
         yield
     finally:

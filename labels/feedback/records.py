@@ -1,15 +1,15 @@
 """Corrections as records to learn from, and as mentions to label again where people disagree.
 
 What is corrected is a text towards a target, under whatever id it came, and however its links, handles and blanks are
-written. Of what one person says
-of a group of its tags the newest counts, and people must agree: no majority is taken, since few correct one mention.
+written. Of what one person says of a group of its tags the newest counts, and people must agree: no majority is taken,
+since few correct one mention.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from labels.feedback.correction import Correction
 from labels.record import Record
@@ -93,18 +93,6 @@ def _by_mention(corrections: Iterable[Correction]) -> list[list[Correction]]:
     return list(found.values())
 
 
-def _bare(correction: Correction) -> Record:
-    """What is corrected, as a record without labels."""
-    return Record(
-        id=key(Mention(correction.mention, correction.text, target=correction.target)),
-        text=correction.text,
-        lang=correction.lang,
-        target=correction.target,
-        watchlist=correction.watchlist,
-        tags={},
-    )
-
-
 def _settle(opinions: Sequence[Correction], group: Group) -> _Settled | None:
     """What several people's opinions come to; None if they disagree or somebody must say what is right."""
     answers = [group.close(opinion.tags) for opinion in opinions if opinion.tags is not None]
@@ -123,9 +111,12 @@ def _settle(opinions: Sequence[Correction], group: Group) -> _Settled | None:
 
 def _record(said: Sequence[Correction], settled: dict[str, _Settled]) -> Record:
     newest = max(said, key=lambda correction: correction.at)
-    return replace(
-        _bare(newest),
+    return Record(
+        id=key(Mention(newest.mention, newest.text, target=newest.target)),
+        text=newest.text,
         lang=newest.lang or detect(wording(prepare(newest.text))),
+        target=newest.target,
+        watchlist=newest.watchlist,
         tags={name: answer.tags for name, answer in settled.items()},
         unsure={name: answer.unsure for name, answer in settled.items() if answer.unsure},
         source=SOURCE,
