@@ -25,8 +25,8 @@ class Ticket:
         self.logits = np.zeros((len(windows), labels), dtype=np.float32)
         self.failed: set[int] = set()
         """Texts that the network could not compute."""
-        self.size = self.waiting = sum(len(window.ids) for window in windows)
-        """Tokens, of all windows and of those that no worker has taken."""
+        self.waiting = sum(len(window.ids) for window in windows)
+        """Tokens of the windows that no worker has taken."""
         self.made = time.perf_counter()
         self.ends = math.inf
         """When nobody waits for it any more, by `time.perf_counter`; so is `made`, when it began."""

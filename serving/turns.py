@@ -2,7 +2,8 @@
 
 So the requests of a caller are answered in the order in which they came, where a turn for each would have all wait for
 all; a small one need not wait for the big ones before it; and a big one has half the caller's turns from the time when
-it is the oldest, however many small ones come.
+it is the oldest, however many small ones come. Size is counted in windows: by tokens, of calls with one text each the
+longer ones would wait twice as long as the others, for nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class _Own:
     def add(self, ticket: Ticket) -> None:
         self._came += 1
         self._tickets[self._came] = ticket
-        heapq.heappush(self._by_size, (ticket.size, self._came))
+        heapq.heappush(self._by_size, (len(ticket.windows), self._came))
 
     def next(self) -> Ticket:
         """The oldest and the smallest by turns."""

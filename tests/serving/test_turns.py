@@ -42,6 +42,11 @@ async def test_equal_requests_of_a_caller_are_finished_in_the_order_in_which_the
     assert order(entered(a=[first, second, third])) == [first, first, second, second, third, third]
 
 
+async def test_a_long_text_is_not_overtaken_by_shorter_ones_that_come_later() -> None:
+    calls = [ticket(length) for length in (10, 120, 30, 5, 20)]
+    assert order(entered(a=calls)) == calls
+
+
 async def test_a_small_request_does_not_wait_for_the_big_ones_before_it() -> None:
     big, bigger, small = ticket(*[50] * 4), ticket(*[60] * 4), ticket(10)
     assert small in order(entered(a=[big, bigger, small]))[:2]
