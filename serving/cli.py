@@ -38,8 +38,8 @@ def serve(
 
     Every option can be set by the environment too: TYMPAN_BUNDLE, TYMPAN_HOST, TYMPAN_PORT, TYMPAN_WORKERS,
     TYMPAN_THREADS, and TYMPAN_MAX_MENTIONS and TYMPAN_MAX_BYTES for the limits of one call. As a model of Label Studio
-    (/label-studio) it asks for TYMPAN_LABEL_STUDIO_USER and TYMPAN_LABEL_STUDIO_PASSWORD if they are set, and keeps
-    events in the folder TYMPAN_STATE.
+    (/label-studio) it asks for TYMPAN_LABEL_STUDIO_USER and TYMPAN_LABEL_STUDIO_PASSWORD if they are set, lets
+    nobody in without them where others need keys, and keeps events in the folder TYMPAN_STATE.
 
     TYMPAN_KEYS names the file of the keys that callers need (tympan keys --help). Without it, none is asked for, and
     an address that others than this machine can reach is refused unless TYMPAN_KEYS_OFF=yes.

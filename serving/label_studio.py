@@ -119,9 +119,15 @@ class EventAnswer(Told):
 
 
 async def _admit(request: Request) -> None:
-    """CredentialsError unless the caller gives the user and password of the settings, if they are set."""
+    """CredentialsError unless the caller gives the user and password of the settings.
+
+    If they are not set it lets in whoever calls, but nobody where other callers need a key.
+    """
     settings: Settings = request.app.state.settings
     if not settings.label_studio_user:
+        if request.app.state.gate.asks:
+            remedy = "Set TYMPAN_LABEL_STUDIO_USER and TYMPAN_LABEL_STUDIO_PASSWORD"
+            raise CredentialsError("label-studio", "has no password here, where callers need a key", remedy)
         return
     given = await _basic(request)
     wanted = f"{settings.label_studio_user}:{settings.label_studio_password.get_secret_value()}"

@@ -66,7 +66,9 @@ class Settings(BaseSettings):
         "There are no jobs, and no events are kept, if it is not set.",
     )
     label_studio_user: str = Field(
-        "", pattern="^[ -9;-~]*$", description="Who may call /label-studio; anybody if empty."
+        "",
+        pattern="^[ -9;-~]*$",
+        description="Who may call /label-studio. If empty anybody, or nobody where keys are asked for.",
     )
     label_studio_password: SecretStr = Field(
         SecretStr(""), validate_default=True, description="The password of that user, in ASCII."

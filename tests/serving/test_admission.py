@@ -73,6 +73,12 @@ def operations(client: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
     return [(method, path, operation) for path, methods in paths.items() for method, operation in methods.items()]
 
 
+@pytest.mark.parametrize("route", ["predict", "setup", "webhook"])
+def test_label_studio_is_no_way_round_the_keys(caller: httpx.Client, secrets: dict[str, str], route: str) -> None:
+    found = problem(caller.post(f"/label-studio/{route}", json={}, headers=bearer(secrets["admin"])), 401)
+    assert "TYMPAN_LABEL_STUDIO_USER" in found["detail"]
+
+
 @pytest.mark.parametrize("name", ["tag", "admin"])
 def test_a_key_with_the_scope_is_let_in_either_way(caller: httpx.Client, secrets: dict[str, str], name: str) -> None:
     for headers in (bearer(secrets[name]), {"X-API-Key": secrets[name]}):
