@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar
@@ -15,13 +15,21 @@ from fastapi.routing import APIRoute
 from serving.errors import AccessError, QuotaError, RequestTooLargeError, ScopeError, SettingsError
 from serving.keys import Key, Keyring, Scope
 from serving.quota import Quota
-from serving.settings import Settings
+from serving.settings import Open, Settings
 
 SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key of `tympan keys add`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, in its own field."},
 }
 """The two ways to send a key, as OpenAPI has them."""
+_OPEN: Mapping[str, Open] = {
+    "/health": "health",
+    "/ready": "ready",
+    "/metrics": "metrics",
+    "/v2/health/live": "health",
+    "/v2/health/ready": "ready",
+}
+"""The paths of OpenRoutes, and what the setting `open` calls them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Gate:
         """Whether a key is asked for."""
         return self._keyring is not None
 
-    def admit(self, request: Request, scope: Scope) -> Caller:
+    def admit(self, request: Request, scope: Scope | None) -> Caller:
         """Who calls. AccessError without a key that is good, ScopeError without the scope, QuotaError beyond it."""
         if self._keyring is None:
             return Caller(request.client.host if request.client else "")
@@ -65,7 +73,7 @@ class Gate:
             raise AccessError("authorization", "is no key of this service", "Send one: Authorization: Bearer KEY")
         if key.expired:
             raise AccessError(f"key {key.name}", f"expired on {key.expires}", "Ask for another")
-        if not key.may(scope):
+        if scope and not key.may(scope):
             raise ScopeError(f"key {key.name}", f"does not have the scope {scope}", "Ask for one that has")
         if key.per_minute:
             _take(self._requests[key.name], 1, key.per_minute, key, "requests")
@@ -92,6 +100,20 @@ class KeyRoute(APIRoute):
         return admitted
 
 
+class OpenRoute(APIRoute):
+    """A route that asks for no key, unless the setting `open` leaves it out: then for any that is good."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, name = super().get_route_handler(), _OPEN[self.path]
+
+        async def admitted(request: Request) -> Response:
+            if name not in request.app.state.settings.open:
+                request.app.state.gate.admit(request, None)
+            return await handle(request)
+
+        return admitted
+
+
 async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
@@ -105,7 +127,8 @@ def install(app: FastAPI, settings: Settings) -> None:
     """Give `app` its gate, and say in its OpenAPI document which routes ask for a key, if any does."""
     app.state.gate = gate = Gate(settings)
     generate = app.openapi
-    app.openapi = lambda: _with_security(generate(), gate.asks)  # type: ignore[method-assign]  # FastAPI's documented way
+    shut = [path for path, name in _OPEN.items() if name not in settings.open]
+    app.openapi = lambda: _with_security(generate(), gate.asks, shut)  # type: ignore[method-assign]  # FastAPI's documented way
 
 
 def policy(settings: Settings, address: str) -> str:
@@ -135,10 +158,12 @@ def _take(quota: Quota, amount: int, per_minute: int, key: Key, what: str) -> No
         raise QuotaError(f"key {key.name}", problem, "Try again later", seconds=math.ceil(wait))
 
 
-def _with_security(document: dict[str, Any], asked: bool) -> dict[str, Any]:
+def _with_security(document: dict[str, Any], asked: bool, shut: Sequence[str]) -> dict[str, Any]:
     """The document with the ways to send a key, or without any word of keys if none is asked for."""
     if asked:
         document["components"]["securitySchemes"] = SCHEMES
+        for path in shut:
+            document["paths"][path]["get"]["security"] = [{name: []} for name in SCHEMES]
         return document
     for path in document["paths"].values():
         for operation in path.values():

@@ -18,7 +18,7 @@ from model.mention import MAX_CHARACTERS
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
 from serving import admission, examples, headers, kserve, label_studio, models, problems, tei, tracing, watch
-from serving.admission import Caller, KeyRoute
+from serving.admission import Caller, KeyRoute, OpenRoute
 from serving.body import JsonRoute
 from serving.drift import Drifts
 from serving.errors import NotReadyError, RequestTooLargeError
@@ -66,7 +66,7 @@ class ReadingRoute(KeyRoute):
 
 tagging = APIRouter(prefix="/v1", route_class=TaggingRoute, tags=["tagging"])
 reading = APIRouter(prefix="/v1", route_class=ReadingRoute, tags=["model"])
-watching = APIRouter(tags=["operation"])
+watching = APIRouter(route_class=OpenRoute, tags=["operation"])
 
 
 def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
@@ -196,13 +196,13 @@ async def model(service: Served) -> ModelAnswer:
     )
 
 
-@watching.get("/health", summary="Whether the service lives", responses=problems.documented())
+@watching.get("/health", summary="Whether the service lives", responses=problems.documented(401, 429))
 async def health() -> StatusAnswer:
     """Always `ok` while the process answers at all."""
     return StatusAnswer(status="ok")
 
 
-@watching.get("/ready", summary="Whether the service takes requests", responses=problems.documented(503))
+@watching.get("/ready", summary="Whether the service takes requests", responses=problems.documented(401, 429, 503))
 async def ready(request: Request) -> StatusAnswer:
     """`ready` once the model is loaded and warm, and until the service stops."""
     if not request.app.state.ready or not request.app.state.service.line.alive:

@@ -100,12 +100,14 @@ class Line:
         computed within `seconds`; DeadlineError if they then are not; NotReadyError if the line is closed or its
         workers died. Cancelled, it gives its place up.
         """
+        began = time.perf_counter()
         note(mentions=len(mentions))
         characters = sum(map(len, {mention.text for mention in mentions}))
         self._check_room(characters // _CHARACTERS, caller, seconds)
+        searched = characters * (1 + len(watchlist.organisations) if watchlist else 1)  # once for each that is named
         with self._metrics.timed("prepare"):
-            plans = await _run(characters, partial(self._tagger.plan, mentions, watchlist))
-        found, failed = await self._probabilities(plans.texts, caller, seconds)
+            plans = await _run(searched, partial(self._tagger.plan, mentions, watchlist))
+        found, failed = await self._probabilities(plans.texts, caller, seconds, began)
         with self._metrics.timed("decode"):
             decode = partial(self._tagger.results, plans, found, min_score, failed=failed)
             results = await _run(sum(map(len, plans.texts)), decode)
@@ -114,11 +116,12 @@ class Line:
 
     async def suggest(self, tasks: Sequence[Mapping[str, Any]], *, caller: str = "") -> list[dict[str, Any]]:
         """As `labels.suggestion.suggest`, with the errors of `tag`."""
+        began = time.perf_counter()
         note(mentions=len(tasks))
         with self._metrics.timed("prepare"):
             texts = await to_thread.run_sync(readable, tasks)
         distinct = tuple(dict.fromkeys(filter(None, texts)))
-        found, failed = await self._probabilities(distinct, caller, None)
+        found, failed = await self._probabilities(distinct, caller, None, began)
         rows = dict(zip(distinct, found, strict=True))
         texts = ["" if text in failed else text for text in texts]
         given = [rows[text] for text in texts if text]
@@ -143,9 +146,12 @@ class Line:
             worker.join()
 
     async def _probabilities(
-        self, texts: Sequence[str], caller: str, seconds: float | None
+        self, texts: Sequence[str], caller: str, seconds: float | None, began: float
     ) -> tuple[Floats, frozenset[str]]:
-        """Prepared texts → probabilities (texts, labels), and those that could not be computed."""
+        """Prepared texts → probabilities (texts, labels), and those that could not be computed.
+
+        It has so many `seconds` since the call `began`.
+        """
         rows = {text: row for text in texts if (row := self._known.get(text)) is not None}
         missing = [text for text in texts if text not in rows]
         self._metrics.remembered(len(rows), len(missing))
@@ -154,7 +160,7 @@ class Line:
             with self._metrics.timed("tokenise"):
                 windows = await _run(sum(map(len, missing)), partial(self._tagger.encode, missing))
             ticket = Ticket(windows, len(self._tagger.taxonomy.labels))
-            await self._computed_in_time(ticket, caller, seconds)
+            await self._computed_in_time(ticket, caller, seconds, began)
             found = np.zeros((len(missing), ticket.logits.shape[1]), dtype=np.float32)
             shares = self._tagger.decoder.probabilities(ticket.logits)
             np.maximum.at(found, [window.text for window in ticket.windows], shares)
@@ -162,13 +168,14 @@ class Line:
             rows |= dict(zip(missing, found, strict=True))
             for text in missing:
                 if text not in failed:
-                    self._known[text] = rows[text]
+                    self._known[text] = rows[text].copy()  # a row by itself would hold those of the whole call
         return np.array([rows[text] for text in texts]).reshape(len(texts), len(self._tagger.taxonomy.labels)), failed
 
-    async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
-        late = ticket.expire(seconds) if seconds else None
+    async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None, began: float) -> None:
+        late = ticket.expire(seconds, began=began) if seconds else None
         try:
-            self._enter(ticket, caller, seconds)
+            if time.perf_counter() < ticket.ends:  # some of its time is left
+                self._enter(ticket, caller, seconds)
             await ticket.done
         finally:
             if late:

@@ -59,6 +59,7 @@ async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Response
         raise
     finally:
         answer.cancel()
+        request.state.gone = None  # an idle connection would keep all that the answer was made with
 
 
 async def _read(request: Request, settings: Settings) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import resource
 from asyncio import TimerHandle, Transport, get_running_loop
+from contextlib import suppress
 from functools import cache
 from typing import Any, cast
 
@@ -119,7 +120,8 @@ def raise_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST + _RESERVE if hard == resource.RLIM_INFINITY else min(_MOST + _RESERVE, hard)
     if 0 <= soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        with suppress(ValueError, OSError):  # the system has a limit of its own below the one that it tells, as macOS
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @cache

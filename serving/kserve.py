@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from model.tagger import Failed, Tagged, as_dicts
 from serving import problems
-from serving.admission import Calling
+from serving.admission import Calling, OpenRoute
 from serving.errors import NotReadyError, UnknownModelError
 from serving.schemas import Id, Told
 from serving.service import Served, Service
@@ -124,18 +124,20 @@ class NamedReadyAnswer(ReadyAnswer):
     name: str
 
 
-probes = APIRouter(prefix="/v2", tags=["compatibility"])
+probes = APIRouter(prefix="/v2", route_class=OpenRoute, tags=["compatibility"])
 reading = APIRouter(prefix="/v2", route_class=TextsModelRoute, tags=["compatibility"])
 calls = APIRouter(prefix="/v2", route_class=TextsRoute, tags=["compatibility"])
 
 
-@probes.get("/health/live", summary="Whether the service lives, for KServe", responses=problems.documented())
+@probes.get("/health/live", summary="Whether the service lives, for KServe", responses=problems.documented(401, 429))
 async def live() -> LiveAnswer:
     """Always true while the process answers at all."""
     return LiveAnswer(live=True)
 
 
-@probes.get("/health/ready", summary="Whether the service is ready, for KServe", responses=problems.documented(503))
+@probes.get(
+    "/health/ready", summary="Whether the service is ready, for KServe", responses=problems.documented(401, 429, 503)
+)
 async def ready(request: Request) -> ReadyAnswer:
     """True once the model is loaded and warm, and until the service stops; 503 else."""
     _check_ready(request)

@@ -7,7 +7,7 @@ import binascii
 import re
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from model.bundle import PRETRAINED
 from serving.errors import SettingsError
 
+Open = Literal["health", "ready", "metrics"]
 _LEAST_SECRET = 24  # bytes, as Standard Webhooks has it
 
 
@@ -83,6 +84,10 @@ class Settings(BaseSettings):
     keys_off: bool = Field(
         False, description="Ask for no key at all, even where others than this machine can reach the service."
     )
+    open: Annotated[tuple[Open, ...], NoDecode] = Field(
+        get_args(Open),
+        description="What asks for no key where all else does, with commas between them; the others ask for any key.",
+    )
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="The web origins whose pages may call, with commas between them; * for all, none by default."
     )
@@ -123,7 +128,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Mentions whose texts are kept so that corrections may name their ids alone; the newest."
     )
 
-    @field_validator("origins", "job_storage", "webhook_hosts", mode="before")
+    @field_validator("open", "origins", "job_storage", "webhook_hosts", mode="before")
     @classmethod
     def _split(cls, given: object) -> object:
         return tuple(given.replace(",", " ").split()) if isinstance(given, str) else given

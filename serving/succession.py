@@ -191,7 +191,7 @@ class Succession:
 
 async def _retire(old: Service) -> None:
     await old.close()
-    del old  # the last reference, and with it the model
+    del old  # the last reference but for what refers to itself, and with it the model
     await to_thread.run_sync(give_back)
 
 

@@ -29,7 +29,7 @@ class Ticket:
         """Tokens of the windows that no worker has taken."""
         self.made = time.perf_counter()
         self.ends = math.inf
-        """When nobody waits for it any more, by `time.perf_counter`; so is `made`, when it began."""
+        """When nobody waits for it any more, by `time.perf_counter`; so is `made`, when it joined the queue."""
         self._loop = get_running_loop()
         self.done: Future[None] = self._loop.create_future()
         self._taken = self._computed = 0
@@ -61,11 +61,14 @@ class Ticket:
         with suppress(RuntimeError):  # as above
             self._loop.call_soon_threadsafe(self._loop.call_later, seconds, call)
 
-    def expire(self, seconds: float) -> TimerHandle:
-        """Wake the request with DeadlineError in so many seconds, unless what is returned is cancelled before."""
-        self.ends = self.made + seconds
+    def expire(self, seconds: float, *, began: float) -> TimerHandle:
+        """Wake the request with DeadlineError so many seconds after it `began`, by `time.perf_counter`.
+
+        Unless what is returned is cancelled before.
+        """
+        self.ends = began + seconds
         late = DeadlineError("request", f"was not computed within {seconds:g} s", "Send fewer mentions")
-        return self._loop.call_later(seconds, self._settle, late)
+        return self._loop.call_later(self.ends - time.perf_counter(), self._settle, late)
 
     def _settle(self, error: Exception | None) -> None:
         if not self.done.done():

@@ -56,9 +56,9 @@ class Turns:
     def before(self, caller: str, tokens: int) -> int:
         """Tokens to compute before a request is done that a caller makes now, its own so many `tokens` included.
 
-        Counted are those of the caller's own requests, and of every other caller as many as its turns in the meantime
-        come to. It may take up to twice as long, since half the turns may go to smaller ones that come later; for a
-        small one it is much less, but no more than that is certain.
+        Counted are those of the caller's own requests, and of every other caller as many as these, as though all
+        windows were as long: it may be far more where the others' are longer. Nor is it certain to be the most, since
+        half the caller's turns may go to smaller requests that come later; for a small one it is much less.
         """
         own = self._callers.get(caller)
         ahead = tokens + sum(ticket.waiting for ticket in own or ())

@@ -10,13 +10,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import problems
+from serving.admission import OpenRoute
 from serving.call import Call, begin
 from serving.metrics import MEDIA_TYPE, OTHER
 from serving.service import Service
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _log = logging.getLogger(__name__)
-scraped = APIRouter(tags=["operation"])
+scraped = APIRouter(route_class=OpenRoute, tags=["operation"])
 
 
 class Watch:
@@ -70,7 +71,7 @@ def install(app: FastAPI) -> None:
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus's text format."},
-        **problems.documented(),
+        **problems.documented(401, 429),
     },
 )
 def metrics(request: Request) -> Response:

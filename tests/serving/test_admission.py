@@ -13,7 +13,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
+from model.tagger import Tagger
 from serving.app import create_app
 from serving.keys import Scope, add_key, read_keys, revoke_key
 from serving.settings import Settings
@@ -181,6 +183,19 @@ def test_the_ways_to_send_a_key_are_documented(caller: httpx.Client, client: htt
 @pytest.mark.parametrize("path", ["/health", "/ready", "/docs", "/openapi.json", "/label-studio/health"])
 def test_what_tells_nothing_of_mentions_is_open(caller: httpx.Client, path: str) -> None:
     assert caller.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("opened", "shut"), [("health, ready", {"/metrics"}), ("metrics", OPEN - {"/metrics"}), ("", OPEN)]
+)
+def test_what_is_not_left_open_asks_for_any_key(
+    bundle: Path, file: Path, secrets: dict[str, str], opened: str, shut: set[str]
+) -> None:
+    settings = Settings.read(bundle=bundle, keys=file, open=opened)
+    with TestClient(create_app(Tagger.load(bundle, threads=1), settings)) as client:
+        documented = {path for _, path, operation in operations(client) if path in OPEN and "security" in operation}
+        assert {path for path in OPEN if client.get(path).status_code == 401} == documented == shut
+        assert all(client.get(path, headers=bearer(secrets["jobs"])).status_code == 200 for path in OPEN)
 
 
 def test_requests_beyond_the_quota_are_told_when_to_come_back(caller: httpx.Client, secrets: dict[str, str]) -> None:

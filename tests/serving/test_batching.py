@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import anyio
 import pytest
 
 from model.mention import Mention
-from model.tagger import Failed, Tagged, Tagger
+from model.tagger import Failed, Plans, Tagged, Tagger
+from model.watchlist import Watchlist
 from serving.batching import Line
 from serving.errors import BusyError, DeadlineError, NotReadyError
 from tests.serving.slow import SlowTagger
@@ -174,6 +176,19 @@ async def test_a_call_that_cannot_be_computed_in_its_time_is_refused_at_once_and
 async def test_a_call_larger_than_the_room_is_taken_when_nothing_waits(tagger: Tagger) -> None:
     line = Line(tagger, room=1)
     assert len(await line.tag(mentions("panne", "merci"))) == 2
+    line.close()
+
+
+async def test_the_time_of_a_call_runs_from_before_its_texts_are_prepared(bundle: Path) -> None:
+    class Hesitant(Tagger):
+        def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
+            time.sleep(0.2)
+            return super().plan(mentions, watchlist)
+
+    line = Line(Hesitant.load(bundle, threads=1))
+    with pytest.raises(DeadlineError, match=r"within 0\.1 s"):
+        await line.tag(mentions("panne"), seconds=0.1)
+    assert len(await line.tag(mentions("panne"), seconds=30)) == 1
     line.close()
 
 

@@ -26,6 +26,7 @@ def shown(default: object) -> str:
         return "the one that ships"
     if isinstance(default, SecretStr) or default in (None, "", ()):
         return ""
+    default = ",".join(default) if isinstance(default, tuple) else default
     return {True: "`yes`", False: "`no`"}[default] if isinstance(default, bool) else f"`{default}`"
 
 

@@ -42,6 +42,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
         "PRIORITIES": "r",
         "KEYS": "k",
         "KEYS_OFF": "yes",
+        "OPEN": "ready",
         "ORIGINS": "https://a.example",
     }
     given |= {"QUEUE": "redis://q", "JOB_BYTES": "11", "JOB_QUOTA": "12", "JOB_QUOTA_BYTES": "13", "JOB_SECONDS": "14"}
@@ -56,7 +57,8 @@ def test_every_setting_is_read_from_the_environment() -> None:
         text=True,
         check=True,
     )
-    given |= {"LABEL_STUDIO_PASSWORD": "*" * 10, "KEYS_OFF": "True", "ORIGINS": "('https://a.example',)"}
+    given |= {"LABEL_STUDIO_PASSWORD": "*" * 10, "KEYS_OFF": "True", "OPEN": "('ready',)"}
+    given |= {"ORIGINS": "('https://a.example',)"}
     given |= {"QUEUE": "*" * 10, "JOB_STORAGE": "('s3://b/',)", "WEBHOOK_HOSTS": "('a.example',)"}
     given |= {"WEBHOOK_SECRET": "*" * 10, "WEBHOOK_PRIVATE": "True", "FEEDBACK": "*" * 10}
     assert shown.stdout.split() == list(given.values())  # a password is not shown

@@ -22,7 +22,7 @@ def ticket() -> Ticket:
 
 async def test_an_answer_that_is_ready_waits_for_the_next_one_and_both_are_given_together() -> None:
     answers, first, second = Answers(), ticket(), ticket()
-    timers = [one.expire(30) for one in (first, second)]  # as every request has a time
+    timers = [one.expire(30, began=one.made) for one in (first, second)]  # as every request has a time
     answers.add(first, seconds=30)
     await anyio.sleep(0)
     assert not first.done.done()
@@ -43,7 +43,7 @@ async def test_none_waits_long() -> None:
 
 async def test_one_whose_time_is_nearly_up_does_not_wait_and_takes_the_others_along() -> None:
     answers, patient, urgent = Answers(), ticket(), ticket()
-    timer = urgent.expire(0.06)
+    timer = urgent.expire(0.06, began=urgent.made)
     answers.add(patient, seconds=30)
     answers.add(urgent, seconds=30)
     await anyio.sleep(0)
