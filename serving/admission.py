@@ -65,7 +65,10 @@ class Gate:
         return self._keyring is not None
 
     def admit(self, request: Request, scope: Scope | None) -> Caller:
-        """Who calls. AccessError without a key that is good, ScopeError without the scope, QuotaError beyond it."""
+        """Who calls, with any key if no scope is asked for.
+
+        AccessError without a key that is good, ScopeError without the scope, QuotaError beyond the key's quota.
+        """
         if self._keyring is None:
             return Caller(request.client.host if request.client else "")
         key = self._keyring.find(_secret(request))
@@ -80,8 +83,25 @@ class Gate:
         return Caller(key.name, key, self._mentions[key.name])
 
 
-class KeyRoute(APIRoute):
-    """Mixed into a class of routes, with a `scope`: lets in who has it, before the body is read."""
+class GuardedRoute(APIRoute):
+    """Mixed into a class of routes: what `admit` raises is answered before the body is read."""
+
+    async def admit(self, request: Request) -> None:
+        """Let the caller in, or raise."""
+        raise NotImplementedError
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            await self.admit(request)
+            return await handle(request)
+
+        return admitted
+
+
+class KeyRoute(GuardedRoute):
+    """Mixed into a class of routes, with a `scope`: lets in who has it."""
 
     scope: ClassVar[Scope]
 
@@ -89,29 +109,17 @@ class KeyRoute(APIRoute):
         options["openapi_extra"] = {"security": [{name: [str(self.scope)]} for name in SCHEMES]}
         super().__init__(path, endpoint, **options)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def admitted(request: Request) -> Response:
-            gate: Gate = request.app.state.gate
-            request.state.caller = gate.admit(request, self.scope)
-            return await handle(request)
-
-        return admitted
+    async def admit(self, request: Request) -> None:
+        gate: Gate = request.app.state.gate
+        request.state.caller = gate.admit(request, self.scope)
 
 
-class OpenRoute(APIRoute):
+class OpenRoute(GuardedRoute):
     """A route that asks for no key, unless the setting `open` leaves it out: then for any that is good."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle, name = super().get_route_handler(), _OPEN[self.path]
-
-        async def admitted(request: Request) -> Response:
-            if name not in request.app.state.settings.open:
-                request.app.state.gate.admit(request, None)
-            return await handle(request)
-
-        return admitted
+    async def admit(self, request: Request) -> None:
+        if _OPEN[self.path] not in request.app.state.settings.open:
+            request.app.state.gate.admit(request, None)
 
 
 async def _caller(request: Request) -> Caller:

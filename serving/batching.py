@@ -104,7 +104,7 @@ class Line:
         note(mentions=len(mentions))
         characters = sum(map(len, {mention.text for mention in mentions}))
         self._check_room(characters // _CHARACTERS, caller, seconds)
-        searched = characters * (1 + len(watchlist.organisations) if watchlist else 1)  # once for each that is named
+        searched = characters * (1 + len(watchlist.organisations) if watchlist else 1)  # again for each that is named
         with self._metrics.timed("prepare"):
             plans = await _run(searched, partial(self._tagger.plan, mentions, watchlist))
         found, failed = await self._probabilities(plans.texts, caller, seconds, began)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from labels.interface import shows
 from model.taxonomy import Taxonomy
 from serving import problems
+from serving.admission import GuardedRoute
 from serving.body import JsonRoute
 from serving.errors import CredentialsError, MisfitError, RequestTooLargeError
 from serving.schemas import StatusAnswer, Told
@@ -143,17 +143,11 @@ def _check(schema: str, taxonomy: Taxonomy, *, field: str) -> None:
         raise MisfitError(field, problem, "Make the project with tympan labels init, or serve its own model")
 
 
-class AdmittedRoute(JsonRoute):
+class AdmittedRoute(GuardedRoute, JsonRoute):
     """A route that asks who calls before it reads the body."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def admitted(request: Request) -> Response:
-            await _admit(request)
-            return await handle(request)
-
-        return admitted
+    async def admit(self, request: Request) -> None:
+        await _admit(request)
 
 
 calls = APIRouter(prefix=PREFIX, route_class=AdmittedRoute, tags=["label studio"])
