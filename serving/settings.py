@@ -210,7 +210,7 @@ class Settings(BaseSettings):
             return cls(**chosen)
         except ValidationError as error:
             first = error.errors()[0]
-            name = "TYMPAN_" + "_".join(map(str, first["loc"])).upper()
+            name = f"TYMPAN_{first['loc'][0]}".upper()  # what follows is the place in a list
             raise SettingsError(name, f"cannot be used: {first['msg']}", "Set another value or unset it") from error
 
 

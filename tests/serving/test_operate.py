@@ -56,6 +56,7 @@ def test_the_page_tells_of_every_metric_of_the_service(client: httpx.Client) -> 
 
 def test_labels_that_are_asked_for_exist(client: httpx.Client) -> None:
     tag(client, "nada")
+    tag(client, "panne")  # each of what is counted, whatever other tests have sent before
     client.get("/nothing")
     labels = {"tympan_drift_ratio": {"job", "instance", "version", "what"}}  # once measured: see test_models.py
     for name, pairs in scrape(client):

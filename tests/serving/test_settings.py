@@ -32,6 +32,11 @@ def test_a_value_that_cannot_be_used_is_named_by_its_variable(name: str, value: 
         Settings.read(**{name: value})
 
 
+def test_a_bad_entry_of_a_list_is_named_by_the_variable_of_the_list() -> None:
+    with pytest.raises(SettingsError, match="TYMPAN_OPEN: cannot be used"):
+        Settings.read(open="health,helth")
+
+
 def test_every_setting_is_read_from_the_environment() -> None:
     given = {"HOST": "::1", "PORT": "1", "BUNDLE": "b", "RELOAD_SECONDS": "5.5", "MAX_MENTIONS": "2"}
     given |= {"MAX_BYTES": "3", "MAX_UNPACKED": "10", "RECEIVE_SECONDS": "9", "WORKERS": "2", "THREADS": "4"}
