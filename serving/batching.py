@@ -102,8 +102,9 @@ class Line:
         """
         began = time.perf_counter()
         note(mentions=len(mentions))
-        characters = sum(map(len, {mention.text for mention in mentions}))
-        self._check_room(characters // _CHARACTERS, caller, seconds)
+        texts = {mention.text for mention in mentions}
+        characters = sum(map(len, texts))
+        self._check_room(characters // _CHARACTERS, len(texts), caller, seconds)
         searched = characters * (1 + len(watchlist.organisations) if watchlist else 1)  # again for each that is named
         with self._metrics.timed("prepare"):
             plans = await _run(searched, partial(self._tagger.plan, mentions, watchlist))
@@ -182,25 +183,25 @@ class Line:
                 late.cancel()
             self._leave(ticket, caller)
 
-    def _check_room(self, tokens: int, caller: str, seconds: float | None) -> None:
-        """BusyError if so many tokens have no room, or what comes before them takes too much of their time."""
+    def _check_room(self, tokens: int, windows: int, caller: str, seconds: float | None) -> None:
+        """BusyError if so many tokens have no room, or what comes before these windows takes too much of their time."""
         with self._lock:
             if not self._waiting:
                 return
-            if self._waiting + tokens > self._room or (seconds and self._late(tokens, caller, seconds)):
+            if self._waiting + tokens > self._room or (seconds and self._late(tokens, windows, caller, seconds)):
                 raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
 
-    def _late(self, tokens: int, caller: str, seconds: float) -> bool:
+    def _late(self, tokens: int, windows: int, caller: str, seconds: float) -> bool:
         most = self._rate() * seconds / _SHARE
         if self._spent <= _KNOWN_SECONDS or self._waiting + tokens <= most:
             return False
-        return self._turns.before(caller, tokens) > most
+        return self._turns.before(caller, tokens, windows) > most
 
     def _enter(self, ticket: Ticket, caller: str, seconds: float | None) -> None:
         with self._lock:
             if not self.alive:
                 raise NotReadyError("service", "is stopping", "Try again soon")
-            self._check_room(ticket.waiting, caller, seconds)
+            self._check_room(ticket.waiting, ticket.left, caller, seconds)
             self._waiting += ticket.waiting
             self._metrics.entered(ticket.waiting, len(ticket.windows))
             self._turns.add(caller, ticket)

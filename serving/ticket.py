@@ -42,9 +42,14 @@ class Ticket:
         return at
 
     @property
-    def empty(self) -> bool:
-        """Whether every window was taken."""
-        return self._taken == len(self.windows)
+    def left(self) -> int:
+        """Windows that no worker has taken."""
+        return len(self.windows) - self._taken
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest of them, which is the next; 0 if there are none."""
+        return len(self.windows[self._taken].ids) if self.left else 0
 
     def count(self) -> bool:
         """One more window is computed; whether it was the last."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from serving.ticket import Ticket
 
@@ -49,21 +49,22 @@ class Turns:
         ticket = self._callers[caller].next()
         at = ticket.take()
         self._order.rotate(-1)
-        if ticket.empty:
+        if not ticket.left:
             self.remove(caller, ticket)
         return ticket, at
 
-    def before(self, caller: str, tokens: int) -> int:
+    def before(self, caller: str, tokens: int, windows: int) -> int:
         """Tokens to compute before a request is done that a caller makes now, its own so many `tokens` included.
 
-        Counted are those of the caller's own requests, and of every other caller as many as these, as though all
-        windows were as long: it may be far more where the others' are longer. Nor is it certain to be the most, since
-        half the caller's turns may go to smaller requests that come later; for a small one it is much less.
+        They are in so many `windows`. Counted are all tokens of the caller's own requests, and of every other caller
+        what its turns meanwhile may come to: as many windows as these, each as long as its longest. It is not certain
+        to be the most, since half the caller's turns may go to smaller requests that come later; for a small one it
+        is much less.
         """
-        own = self._callers.get(caller)
-        ahead = tokens + sum(ticket.waiting for ticket in own or ())
+        own = self._callers.get(caller) or ()
+        turns = windows + sum(ticket.left for ticket in own)
         others = (each for name, each in self._callers.items() if name != caller)
-        return ahead + sum(min(ahead, sum(ticket.waiting for ticket in each)) for each in others)
+        return tokens + sum(ticket.waiting for ticket in own) + sum(_within(turns, each) for each in others)
 
     def clear(self) -> None:
         """Let nobody take part."""
@@ -109,3 +110,9 @@ class _Own:
         if len(self._by_size) > 2 * len(self._tickets):  # so that those who hang up leave nothing for long
             self._by_size = sorted(entry for entry in self._by_size if entry[1] in self._tickets)
         return True
+
+
+def _within(turns: int, tickets: Iterable[Ticket]) -> int:
+    """The tokens that so many turns of one caller may come to."""
+    found = tuple(tickets)
+    return min(sum(ticket.waiting for ticket in found), turns * max(ticket.longest for ticket in found))

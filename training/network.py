@@ -57,11 +57,12 @@ class Network(nn.Module):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.mixed and self.training):
             states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         mask = attention_mask.to(states.dtype)
-        marked = mask * (input_ids == self.target)
+        return self.pooled(states, mask, mask * (input_ids == self.target))
+
+    def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
+        """One vector a text, (texts, width), of its tokens' `states`; `marked` are those of its target."""
         share = TARGET_SHARE * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
-        weights = (1 - share) * _shares(mask) + share * _shares(marked)
-        pooled: Tensor = (states * weights.unsqueeze(-1)).sum(dim=1)
-        return pooled
+        return mean(states, (1 - share) * shares(mask) + share * shares(marked))
 
     def scores(self, vectors: Tensor) -> Tensor:
         """The logits (texts, labels) of vectors."""
@@ -76,8 +77,19 @@ class Network(nn.Module):
         total = logits.new_zeros(())
         for group in self.taxonomy.groups:
             columns = self.taxonomy.slices[group.name]
-            total = total + _group_loss(group, logits[:, columns], targets[:, columns], known[:, columns])
+            total = total + self.group_loss(group, logits[:, columns], targets[:, columns], known[:, columns])
         return total
+
+    def group_loss(self, group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        """The mean over texts of what one group costs; all three (texts, tags)."""
+        if group.kind == "multi-label":
+            cells = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+            return (cells * known).sum() / len(logits)
+        # "None of them" is taught as "all equally likely" (outlier exposure: Hendrycks et al., 2019).
+        none = targets.sum(dim=1, keepdim=True) == 0
+        wanted = torch.where(none, torch.full_like(targets, 1 / targets.shape[1]), targets)
+        losses = -(wanted * logits.log_softmax(dim=1)).sum(dim=1)
+        return (losses * known.amin(dim=1)).sum() / len(logits)
 
 
 def multiplies_bfloat16() -> bool:
@@ -106,17 +118,12 @@ class TokenEmbedding(nn.Module):
         return torch.where((ids >= self.split).unsqueeze(-1), new, own)
 
 
-def _shares(mask: Tensor) -> Tensor:
+def shares(mask: Tensor) -> Tensor:
     """Each row (texts, length) divided by its sum, or noughts if that is nought."""
     return mask / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def _group_loss(group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
-    if group.kind == "multi-label":
-        cells = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        return (cells * known).sum() / len(logits)
-    # "None of them" is taught as "all equally likely" (outlier exposure: Hendrycks et al., 2019).
-    none = targets.sum(dim=1, keepdim=True) == 0
-    wanted = torch.where(none, torch.full_like(targets, 1 / targets.shape[1]), targets)
-    losses = -(wanted * logits.log_softmax(dim=1)).sum(dim=1)
-    return (losses * known.amin(dim=1)).sum() / len(logits)
+def mean(states: Tensor, weights: Tensor) -> Tensor:
+    """The sum of tokens' vectors (texts, length, width) by their weights (texts, length): (texts, width)."""
+    found: Tensor = (states * weights.unsqueeze(-1)).sum(dim=1)
+    return found

@@ -82,10 +82,19 @@ async def test_who_gives_up_has_no_turn_and_leaves_nothing_behind() -> None:
 
 async def test_what_comes_before_a_request_is_its_callers_and_the_turns_of_others() -> None:
     turns = Turns()
-    assert turns.before("a", 10) == 10
+    assert turns.before("a", 10, 1) == 10
     turns = entered(a=[ticket(20), ticket(1000)])
-    assert turns.before("a", 10) == 1030
-    assert turns.before("a", 2000) == 3020
-    assert turns.before("b", 10) == 20
+    assert turns.before("a", 10, 1) == 1030
+    assert turns.before("a", 2000, 2) == 3020
+    assert turns.before("b", 10, 1) == 10 + 1000
     turns = entered(a=[ticket(20), ticket(1000)], b=[ticket(500)], c=[ticket(3)])
-    assert turns.before("a", 20) == 1040 + 500 + 3
+    assert turns.before("a", 20, 1) == 1040 + 500 + 3
+
+
+async def test_others_have_as_many_turns_as_a_request_has_texts_however_long_theirs_are() -> None:
+    turns = entered(b=[ticket(*[50] * 10), ticket(60)])
+    assert turns.before("a", 100, 1) == 100 + 60
+    assert turns.before("a", 20, 4) == 20 + 4 * 60
+    assert turns.before("a", 100, 20) == 100 + 560
+    turns.next()
+    assert turns.before("a", 100, 20) == 100 + 510
