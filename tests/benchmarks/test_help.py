@@ -12,7 +12,7 @@ from typer.testing import CliRunner
     "name",
     [
         *("speed", "vocabulary", "quantisation", "agreement", "corpora"),
-        *("labelling", "confirmation", "load", "faults", "exports", "quality", "few_labels"),
+        *("labelling", "confirmation", "load", "faults", "exports", "quality", "few_labels", "ablations"),
     ],
 )
 def test_help_shows_examples_and_every_program_writes_markdown(name: str) -> None:

@@ -97,4 +97,4 @@ async def test_others_have_as_many_turns_as_a_request_has_texts_however_long_the
     assert turns.before("a", 20, 4) == 20 + 4 * 60
     assert turns.before("a", 100, 20) == 100 + 560
     turns.next()
-    assert turns.before("a", 100, 20) == 100 + 510
+    assert turns.before("a", 100, 20) == 100 + 500

@@ -1,0 +1,1 @@
+"""What each choice in training is worth: `python -m benchmarks.ablations`."""

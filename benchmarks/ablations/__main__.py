@@ -1,0 +1,144 @@
+"""What each choice in training is worth: all but one as they ship, over several seeds, on real mentions.
+
+Networks learn from a share of the corpora, another one for each seed, so that many can be compared in an hour. They are
+measured in 32 bits as torch has them, calibrated on the validation side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from benchmarks.ablations.choices import CHOICES, SHIPS, Choice
+from benchmarks.errors import BenchmarkError
+from benchmarks.mentions import macro_f1, read
+from benchmarks.numbers import numbers
+from benchmarks.places import CORPORA, RESULTS
+from benchmarks.report import MarkdownOption, Report, Table, machine, start
+from benchmarks.store import Entry, Store, key
+from labels.dataset import fingerprint
+from labels.record import Record
+from labels.record import read as read_records
+from labels.split import split
+from model.decode import Decoder
+from model.processor import processor_limit
+from model.taxonomy import DEFAULT, Taxonomy
+from training import encoder as encoders
+from training.calibrate import calibrate
+from training.evaluate import figures
+from training.examples import Examples, truth
+from training.fit import Settings, fit, predict, seed
+
+app = typer.Typer(add_completion=False, help="What each choice in training is worth.")
+
+SHIFT = 0.25
+"""As `make train` has it, added to the log-odds of thresholds."""
+_EVERY = 4
+"""One in so many records of the validation side is used, as many as the training side has for one."""
+_MEASURES = ("intents, micro", "macro (10+ cases)", "false alarms", "topics, leaves", "parents")
+
+
+@app.command()
+def main(
+    data: Annotated[Path, typer.Option(help="The folder of public data: mentions/, minibar/ and xlmt/.")],
+    only: Annotated[list[str] | None, typer.Option(help="A choice; may be repeated.", show_default="all")] = None,
+    seeds: Annotated[str, typer.Option(help="One run of each choice for each of these.")] = "1,2,3",
+    one_in: Annotated[int, typer.Option(help="Learn from one record in so many of the training side.", min=1)] = 8,
+    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    corpora: Annotated[Path, typer.Option(help="Records to learn from.", show_default="those that ship")] = CORPORA,
+    encoder: Annotated[str, typer.Option(help="As `tympan train` takes it.")] = encoders.PACKAGE,
+    results: Annotated[Path, typer.Option(help="The file that keeps what was measured.")] = RESULTS / "ablations.json",
+    markdown: MarkdownOption = None,
+) -> None:
+    """Train with each choice and seed, and compare on the development set. Interrupted, it goes on where it was.
+
+    For example:
+
+    python -m benchmarks.ablations --data ../shared/data --markdown docs/training.md
+
+    python -m benchmarks.ablations --data ../shared/data --only "focal loss" --seeds 1 --one-in 50 --epochs 1
+    """
+    names, taxonomy, console = _chosen(only), Taxonomy.load(DEFAULT), Console(stderr=True)
+    every, real, store = numbers(seeds, "--seeds"), read(data), Store(results, ("runs",))
+    records = read_records(corpora, taxonomy)
+    sides, read_from = split(records), fingerprint(records)
+    found: dict[str, list[Entry]] = {name: [] for name in names}
+    for each in every:
+        train = sides["train"][each % one_in :: one_in]
+        trial = Trial(taxonomy, encoder, train, sides["validation"][:: min(_EVERY, one_in)], real, console)
+        for name in names:
+            settings = replace(Settings(epochs=epochs, patience=epochs, seed=each), **CHOICES[name].settings)
+            named = key(choice=name, settings=asdict(settings), one_in=one_in, corpora=read_from, encoder=encoder)
+            if not (entry := store.get("runs", named)):
+                console.print(f"{name}, seed {each}", highlight=False)
+                entry = trial.run(CHOICES[name], settings)
+                store.add("runs", named, entry)
+            found[name].append(entry)
+    note = (
+        f"Means over the seeds {seeds}, and differences from what ships, run by run, with their standard deviation; in "
+        f"points. {epochs} epochs of one in {one_in} of the {len(records):,} records, other ones for each seed; "
+        f"{len(real)} real mentions, in 32 bits. {machine(processor_limit(), ('torch',))}"
+    )
+    Report((table(found),), (note,)).give(markdown)
+
+
+def _chosen(only: Sequence[str] | None) -> list[str]:
+    for name in only or ():
+        if name not in CHOICES:
+            raise BenchmarkError("--only", f"{name!r} is no choice", f"Legal: {', '.join(CHOICES)}")
+    return [name for name in CHOICES if not only or name == SHIPS or name in only]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What every choice is given: records to learn from, to stop and calibrate with, and real mentions."""
+
+    taxonomy: Taxonomy
+    encoder: str
+    train: Sequence[Record]
+    validation: Sequence[Record]
+    real: Sequence[Record]
+    console: Console
+
+    def run(self, choice: Choice, settings: Settings) -> Entry:
+        """Train one network; its figures on the real mentions, as shares."""
+        seed(settings.seed)
+        encoder = encoders.load(self.encoder)  # trimmed, it would read these texts in the same tokens
+        network = choice.network(encoder, self.taxonomy, dropout=settings.dropout, train_embeddings=False)
+        how = self.taxonomy, encoder.tokenizer, settings.max_length
+        train, validation = choice.examples.encode(self.train, *how), Examples.encode(self.validation, *how)
+        network.start_from_shares(torch.from_numpy(train.targets), torch.from_numpy(train.known))
+        fit(network, train, validation, settings=settings, console=self.console)
+        logits, wanted = predict(network, validation).numpy(), truth(self.validation, self.taxonomy)
+        decoder = Decoder(self.taxonomy, calibrate(logits, *wanted, self.taxonomy, threshold_shift=SHIFT))
+        probabilities = decoder.probabilities(predict(network, Examples.encode(self.real, *how)).numpy())
+        found = figures(self.real, probabilities, decoder.decisions(probabilities), self.taxonomy)["groups"]
+        intent, topic = found["intent"], found["topic"]
+        values = (intent["micro_f1"], macro_f1(intent), intent["false_alarm_rate"])
+        return dict(zip(_MEASURES, (*values, topic["leaf"]["micro_f1"], topic["parent"]["micro_f1"]), strict=True))
+
+
+def table(found: Mapping[str, Sequence[Entry]]) -> Table:
+    """A line for each choice: what ships as it is, the others as differences."""
+    rows = [(SHIPS, *(f"{100 * mean(run[measure] for run in found[SHIPS]):.1f}" for measure in _MEASURES))]
+    for name in found:
+        if name != SHIPS:
+            pairs = list(zip(found[name], found[SHIPS], strict=True))
+            rows.append((name, *(_difference([100 * (a[each] - b[each]) for a, b in pairs]) for each in _MEASURES)))
+    return Table("On real mentions", ("choice", *_MEASURES), tuple(rows))
+
+
+def _difference(found: Sequence[float]) -> str:
+    spread = f" ± {stdev(found):.1f}" if len(found) > 1 else ""
+    return f"{mean(found):+.1f}{spread}"
+
+
+if __name__ == "__main__":
+    start(app)

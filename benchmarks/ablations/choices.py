@@ -1,0 +1,136 @@
+"""The choices that `benchmarks.ablations` compares: each is what ships with one thing done otherwise."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from labels.record import Record
+from model.taxonomy import Group, Taxonomy
+from training import network as networks
+from training.encoder import Encoder
+from training.examples import Examples
+from training.network import Network
+
+_NOISES = 4
+"""Noisy forms of each text, of which training draws."""
+
+
+@dataclass(frozen=True)
+class Noisy(Examples):
+    """A third of the texts with noise, others in every epoch; `others` are noisy forms of all, as token ids."""
+
+    others: Sequence[list[list[int]]] = ()
+
+    @classmethod
+    def encode(cls, records: Sequence[Record], taxonomy: Taxonomy, tokenizer: Tokenizer, max_length: int) -> Noisy:
+        """As for `Examples`; the noise is the same for the same records."""
+        chance, found = random.Random(0), Examples.encode(records, taxonomy, tokenizer, max_length)  # noqa: S311 — no secret
+        tokenizer.enable_truncation(max_length)
+        texts = [record.prepared() for record in records]
+        drawn = [tokenizer.encode_batch_fast([noisy(text, chance) for text in texts]) for _ in range(_NOISES)]
+        tokenizer.no_truncation()
+        return cls(found.ids, found.targets, found.known, [[each.ids for each in form] for form in drawn])
+
+    def tensors(self, batch: Sequence[int] | npt.NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+        forms = [random.choice(self.others if random.random() < 1 / 3 else [self.ids]) for _ in batch]  # noqa: S311
+        ids = [form[position] for form, position in zip(forms, batch, strict=True)]
+        return Examples(ids, self.targets, self.known).tensors(range(len(ids)))
+
+
+def noisy(text: str, chance: random.Random) -> str:
+    """A text with one kind of noise or two; words in brackets, which stand for organisations, stay."""
+    kinds: tuple[Callable[[str], str], ...] = (_plain, str.lower, str.upper, lambda word: _mistyped(word, chance))
+    words = text.split(" ")
+    for kind in chance.sample(kinds, chance.choice((1, 1, 2))):
+        words = [word if word.startswith("[") else kind(word) for word in words]
+    return " ".join(words)
+
+
+def _plain(word: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
+
+
+def _mistyped(word: str, chance: random.Random) -> str:
+    """A long word in eight with two letters swapped, or one left out or doubled."""
+    if len(word) < 4 or chance.random() > 1 / 8:
+        return word
+    at = chance.randrange(1, len(word) - 1)
+    return word[:at] + chance.choice((word[at + 1] + word[at], "", 2 * word[at])) + word[at + 2 :]
+
+
+class Smoothed(Network):
+    """Label smoothing (Szegedy et al., 2016): a tag is wanted at 0.95 or 0.05."""
+
+    def group_loss(self, group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        return super().group_loss(group, logits, 0.9 * targets + 0.05, known)
+
+
+class Focal(Network):
+    """Focal loss with gamma 2 (Lin et al., "Focal loss for dense object detection", 2017)."""
+
+    def group_loss(self, group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        cells = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        missed = 1 - (-cells).exp()
+        return (missed**2 * cells * known).sum() / len(logits)
+
+
+class Asymmetric(Network):
+    """Asymmetric loss with gammas 0 and 2, margin 0.05 (Ridnik et al., 2021)."""
+
+    def group_loss(self, group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+        wrong = (logits.sigmoid() - 0.05).clamp(min=0)
+        cells = (
+            -targets * nn.functional.logsigmoid(logits) - (1 - targets) * wrong**2 * (1 - wrong).clamp(min=1e-6).log()
+        )
+        return (cells * known).sum() / len(logits)
+
+
+class Even(Network):
+    """The mean of all tokens, whatever the target."""
+
+    def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
+        return networks.mean(states, networks.shares(mask))
+
+
+class Beside(Network):
+    """The mean of all tokens, and beside it that of the target's."""
+
+    def __init__(self, encoder: Encoder, taxonomy: Taxonomy, *, dropout: float = 0.1, train_embeddings: bool) -> None:
+        super().__init__(encoder, taxonomy, dropout=dropout, train_embeddings=train_embeddings)
+        self.heads = nn.ModuleList(nn.Linear(2 * encoder.width, len(group.tags)) for group in taxonomy.groups)
+
+    def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
+        return torch.cat([networks.mean(states, networks.shares(each)) for each in (mask, marked)], dim=1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice: what differs from what ships."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    network: type[Network] = Network
+    examples: type[Examples] = Examples
+
+
+SHIPS = "as it ships"
+CHOICES: Mapping[str, Choice] = {
+    SHIPS: Choice(),
+    "the last weights": Choice({"averaging": 0.0}),
+    "one rate for all layers": Choice({"layer_decay": 1.0}),
+    "label smoothing": Choice(network=Smoothed),
+    "focal loss": Choice(network=Focal),
+    "asymmetric loss": Choice(network=Asymmetric),
+    "noise in the texts": Choice(examples=Noisy),
+    "no share of the target": Choice(network=Even),
+    "the target's mean beside that of all": Choice(network=Beside),
+}
