@@ -79,8 +79,11 @@ def load(folder: Path) -> Weights:
         config = AutoConfig.for_model(**json.loads((folder / _CONFIG).read_text(encoding="utf-8")))
         tensors = load_file(folder / _MODEL)
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+        width = tensors[f"{_HEADS}0.weight"].shape[1]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise TrainingError(str(folder), "is missing or altered", "Retrain from the encoder: --anew") from error
+    if width != 2 * config.hidden_size:  # the mean of all tokens beside that of the target's, see `network.py`
+        raise TrainingError(str(folder), "is of an earlier version of Tympan", "Retrain from the encoder: --anew")
     network = AutoModel.from_config(config, add_pooling_layer=False)  # type: ignore[no-untyped-call]  # as below, theirs
     rows = torch.cat([tensors[_OWN], tensors[_NEW]])[: config.vocab_size]
     network.set_input_embeddings(torch.nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows))
