@@ -132,7 +132,7 @@ class Registry:
             self._append(event, version, **details)
 
     def retraining(self) -> dict[str, Any]:
-        """What was last told of retraining; empty if there was none."""
+        """What was last told of retraining; empty if there was none, or it cannot be read."""
         return self._told(_RETRAINING)
 
     def tell(self, state: str, **details: Any) -> None:  # noqa: ANN401 — JSON
@@ -140,7 +140,7 @@ class Registry:
         self._tell(_RETRAINING, {"state": state, **details})
 
     def drift(self) -> dict[str, Any]:
-        """What was last told of drift; empty if it was never measured."""
+        """What was last told of drift; empty if it was never measured, or that cannot be read."""
         return self._told(_DRIFT)
 
     def tell_drift(self, version: str, drifts: Sequence[Mapping[str, Any]]) -> None:
@@ -164,7 +164,7 @@ class Registry:
     def _told(self, name: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (OSError, ValueError):  # there is none, or what wrote it was cut off: it is told again next time
             return {}
         return found
 

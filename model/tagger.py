@@ -214,7 +214,10 @@ class _Plan:
 
     def result(self, tags: Mapping[str, Tags], failed: Container[str]) -> Tagged | Failed:
         if any(text in failed for text in self.texts()):
-            return Failed(self.mention.id, ComputationError("text", "could not be computed", "Send it again"))
+            return Failed(
+                self.mention.id,
+                ComputationError("text", "could not be computed", "Send it again, and report it if it fails again"),
+            )
         targets = tuple(TargetTags(found.name, found.role, tags[text]) for found, text in self.towards)
         return Tagged(self.mention.id, self.lang, tags[self.main], targets)
 

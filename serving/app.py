@@ -17,11 +17,11 @@ from model.errors import ComputationError
 from model.mention import MAX_CHARACTERS
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
-from serving import admission, examples, headers, kserve, label_studio, models, problems, tei, tracing, watch
+from serving import admission, ending, examples, headers, kserve, label_studio, models, problems, tei, tracing, watch
 from serving.admission import Caller, KeyRoute, OpenRoute
-from serving.body import JsonRoute
+from serving.body import Bodies, JsonRoute
 from serving.drift import Drifts
-from serving.errors import NotReadyError, RequestTooLargeError
+from serving.errors import NotReadyError
 from serving.feedback import desk, recent
 from serving.feedback import routes as feedback
 from serving.jobs import routes as jobs
@@ -82,6 +82,7 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     app.state.service = Service.of(tagger, settings)
     app.state.succession = Succession.of(app.state)
     app.state.settings = settings
+    app.state.bodies = Bodies.of(settings)
     app.state.desk = Desk.of(settings)
     succession = app.state.succession
     for collector in (Counts(app.state.desk), Drifts(succession.registry if succession else None)):
@@ -104,6 +105,7 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
     for router in (jobs.making, jobs.reading, feedback.calls):
         app.include_router(router)
     problems.install(app)
+    ending.install(app)
     admission.install(app, settings)
     headers.install(app, origins=settings.origins)
     watch.install(app)
@@ -114,6 +116,7 @@ def create_app(tagger: Tagger, settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     await state.service.warm()
+    state.service.see()
     state.ready = True
     async with following(state.succession), state.recent.running():
         yield
@@ -148,9 +151,6 @@ async def tag(
     `priority`, `priority_reason` and `owner` follow from all of them, and from `answered`, by the service's rules.
     """
     service, state = serving(request), request.app.state  # not as dependencies, which take a tenth of a call's time
-    if len(asked.mentions) > service.settings.max_mentions:
-        limit = f"{service.settings.max_mentions:,}"
-        raise RequestTooLargeError("mentions", f"are more than {limit}", "Send them in several calls")
     caller: Caller = request.state.caller
     caller.count(len(asked.mentions))
     watchlist = Watchlist.from_dicts(organisation.model_dump() for organisation in asked.watchlist)

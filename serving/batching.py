@@ -7,6 +7,8 @@ ones, and nothing waits for a batch to fill.
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import math
 import os
 import sys
@@ -29,21 +31,27 @@ from model.watchlist import Watchlist
 from serving.call import note
 from serving.errors import BusyError, NotReadyError
 from serving.metrics import Metrics
+from serving.pace import Pace
 from serving.ticket import Answers, Ticket
 from serving.turns import Turns
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 _CHARACTERS = 4  # of a token, about: to refuse a call before anything is done for it
 _SHORT = 2_000  # characters in one call that the event loop reads by itself: a millisecond of work
-_KNOWN_SECONDS = 1.0  # of computing, after which the speed is known
 _HELD_SHARE = 0.1  # of the time that what waits will take, for which an answer that is ready may wait for others
 _SHARE = 3  # of a call's time, what may be waiting at its start: up to twice as much comes before, see `Turns`
+_QUIET_SECONDS = 10.0  # after a failure is logged
 _NICENESS = 5  # of the workers, see `_give_way`: a third of the loop's weight
 
 
 async def _run(characters: int, call: Callable[[], T]) -> T:
     """What `call` returns, beside the event loop unless its texts are short: a change of threads takes longer then."""
     return call() if characters <= _SHORT else await to_thread.run_sync(call)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _give_way() -> None:
@@ -71,11 +79,12 @@ class Line:
         self._tagger = tagger
         self._room = room
         self._metrics = metrics or Metrics()
-        self._known: LRUCache[str, Floats] = LRUCache(remembered)
+        self._known: LRUCache[bytes, Floats] = LRUCache(remembered)  # by digest: a text may have 80 KB
         self._lock = threading.Condition()
         self._turns = Turns()
         self._waiting = 0
-        self._computed, self._spent = 0, 0.0  # tokens, and seconds of all workers together
+        self._pace = Pace(workers or tagger.threads)
+        self._told = -math.inf  # when a text was last said to have failed
         self._answers = Answers()
         self._closed = self._dead = False
         self._workers = [
@@ -153,7 +162,8 @@ class Line:
 
         It has so many `seconds` since the call `began`.
         """
-        rows = {text: row for text in texts if (row := self._known.get(text)) is not None}
+        digests = {text: _digest(text) for text in texts}
+        rows = {text: row for text in texts if (row := self._known.get(digests[text])) is not None}
         missing = [text for text in texts if text not in rows]
         self._metrics.remembered(len(rows), len(missing))
         failed: frozenset[str] = frozenset()
@@ -169,7 +179,7 @@ class Line:
             rows |= dict(zip(missing, found, strict=True))
             for text in missing:
                 if text not in failed:
-                    self._known[text] = rows[text].copy()  # a row by itself would hold those of the whole call
+                    self._known[digests[text]] = rows[text].copy()  # a row by itself would hold those of the whole call
         return np.array([rows[text] for text in texts]).reshape(len(texts), len(self._tagger.taxonomy.labels)), failed
 
     async def _computed_in_time(self, ticket: Ticket, caller: str, seconds: float | None, began: float) -> None:
@@ -192,8 +202,8 @@ class Line:
                 raise BusyError("service", "has no room for more", "Try again later", seconds=self._seconds_left())
 
     def _late(self, tokens: int, windows: int, caller: str, seconds: float) -> bool:
-        most = self._rate() * seconds / _SHARE
-        if self._spent <= _KNOWN_SECONDS or self._waiting + tokens <= most:
+        most = self._pace.rate * seconds / _SHARE
+        if not self._pace.known or self._waiting + tokens <= most:
             return False
         return self._turns.before(caller, tokens, windows) > most
 
@@ -215,11 +225,7 @@ class Line:
 
     def _seconds_left(self) -> int:
         """About how long what waits will take: whole seconds, 1 or more."""
-        return max(1, math.ceil(self._waiting / self._rate()))
-
-    def _rate(self) -> float:
-        """Tokens a second that the workers compute together."""
-        return len(self._workers) * self._computed / self._spent if self._computed else 1_000.0
+        return max(1, math.ceil(self._waiting / self._pace.rate))
 
     def _next(self) -> tuple[Ticket, int] | None:
         """The next window of the caller whose turn it is; None once the line is closed and empty."""
@@ -249,15 +255,24 @@ class Line:
         window, started = ticket.windows[at], time.perf_counter()
         try:
             ticket.logits[at] = self._tagger.output(window.ids)
-        except Exception:  # whatever it is, this text fails and no other
+        except Exception as error:  # whatever it is, this text fails and no other
             ticket.failed.add(window.text)
+            self._tell(error)
         spent = time.perf_counter() - started
         self._metrics.computed(len(window.ids), spent)
         with self._lock:
-            self._computed += len(window.ids)
-            self._spent += spent
+            self._pace.add(len(window.ids), spent)
             if ticket.count():
-                self._answers.add(ticket, seconds=_HELD_SHARE * self._waiting / self._rate())
+                self._answers.add(ticket, seconds=_HELD_SHARE * self._waiting / self._pace.rate)
+
+    def _tell(self, error: Exception) -> None:
+        """Log what the network fails on, but not every text of a model that fails on all: the metrics count them."""
+        with self._lock:
+            now, last = time.monotonic(), self._told
+            quiet = now < last + _QUIET_SECONDS
+            self._told = last if quiet else now
+        if not quiet:
+            _log.error("the network failed on a text", exc_info=error)
 
     def _give_up(self, held: Ticket) -> None:
         with self._lock:

@@ -1,23 +1,57 @@
-"""The body of a request: JSON, and no longer than allowed."""
+"""The body of a request: JSON, no longer than allowed, and with no more in it than can be checked at once."""
 
 from __future__ import annotations
 
+import json
 from asyncio import CancelledError, Task, current_task, ensure_future, timeout
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, cast
 
 from anyio import move_on_after
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope
 
-from serving.errors import MediaTypeError, RequestTooLargeError, SlowRequestError
+from serving.errors import BusyError, MediaTypeError, RequestTooLargeError, SlowRequestError
 from serving.settings import Settings
 
 _DRAINED = 16  # times the limit: what is read and dropped so that a client still sending sees the answer
 _DRAIN_SECONDS = 2.0
+_TOGETHER = 64  # times the limit: what the bodies of all requests may come to
+_FIELDS = 20  # of an object; none that is asked for has as many
+_ENTRIES = 50  # of all lists and objects, for each mention that a call may have
+
+
+class Bodies:
+    """The bodies that this process holds, of all requests together: at most `most` bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Bodies:
+        """So that many of the longest find room."""
+        return cls(_TOGETHER * settings.max_bytes)
+
+    @contextmanager
+    def one_more(self) -> Iterator[Callable[[int], None]]:
+        """Hold what is taken until the block ends; to take more than there is room for is a BusyError."""
+        own = 0
+
+        def take(length: int) -> None:
+            nonlocal own
+            if self._held + length > self._most:
+                raise BusyError("service", "holds as many bodies as it can", "Try again later", seconds=1)
+            self._held += length
+            own += length
+
+        try:
+            yield take
+        finally:
+            self._held -= own
 
 
 class JsonRoute(APIRoute):
@@ -26,23 +60,33 @@ class JsonRoute(APIRoute):
     Starlette's own RequestBodyLimitMiddleware answers with plain text, so it is not used.
     """
 
+    ours = True
+    """Whether the body is in the shapes of this service, and not in another tool's with much that is never read."""
+    remedy = "Send them in several calls"
+    """What to do where a list has more than `max_mentions` entries."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def limited(request: Request) -> Response:
-            try:
-                body = await _read(request, request.app.state.settings)
-            except ClientDisconnect:
-                return Response(status_code=400)  # nobody is there to read it
-            if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-                raise MediaTypeError("content-type", "is not application/json", "Send the mentions as JSON")
-
-            async def again() -> Message:
-                return {"type": "http.request", "body": body, "more_body": False}
-
             with ExitStack() as held:  # what the answer is made with, until it is made
                 request.state.held = held
-                return await _unless_gone(request, handle(Request(request.scope, again)))
+                try:
+                    body = await _read(request, held.enter_context(request.app.state.bodies.one_more()))
+                except ClientDisconnect:
+                    return Response(status_code=400)  # nobody is there to read it
+                if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+                    raise MediaTypeError("content-type", "is not application/json", "Send the mentions as JSON")
+
+                async def again() -> Message:
+                    return {"type": "http.request", "body": body, "more_body": False}
+
+                asked = Request(request.scope, again)
+                with suppress(ValueError, RecursionError):  # FastAPI says what is wrong with it
+                    asked = _Parsed(request.scope, again, json.loads(body))
+                    most = request.app.state.settings.max_mentions
+                    refuse_crowds(await asked.json(), most, ours=self.ours, remedy=self.remedy)
+                return await _unless_gone(request, handle(asked))
 
         return limited
 
@@ -62,14 +106,15 @@ async def _unless_gone(request: Request, answering: Coroutine[Any, Any, Response
         request.state.gone = None  # an idle connection would keep all that the answer was made with
 
 
-async def _read(request: Request, settings: Settings) -> bytes:
+async def _read(request: Request, take: Callable[[int], None]) -> bytes:
     """The whole body; RequestTooLargeError as soon as too many bytes are declared or come, SlowRequestError if late."""
+    settings: Settings = request.app.state.settings
     limit, seconds = settings.max_bytes, settings.receive_seconds
     declared = request.headers.get("content-length", "")
     if not (declared.isdecimal() and int(declared) > limit):
         try:
             async with timeout(seconds):  # a third of the time of anyio's
-                body = await _at_most(request, limit)
+                body = await _at_most(request, limit, take)
         except TimeoutError:
             raise SlowRequestError("body", f"did not come within {seconds} s", "Send it at once") from None
         if body is not None:
@@ -78,10 +123,11 @@ async def _read(request: Request, settings: Settings) -> bytes:
     raise RequestTooLargeError("body", f"is longer than {limit:,} bytes", "Send the mentions in several calls")
 
 
-async def _at_most(request: Request, limit: int) -> bytes | None:
-    """The whole body; None as soon as it is longer than `limit` bytes."""
+async def _at_most(request: Request, limit: int, take: Callable[[int], None]) -> bytes | None:
+    """The whole body, which is taken bit by bit; None as soon as it is longer than `limit` bytes."""
     body = bytearray()
     async for chunk in request.stream():
+        take(len(chunk))
         body += chunk
         if len(body) > limit:
             return None
@@ -96,3 +142,35 @@ async def drain(request: Request, most: int) -> None:
             most -= len(message.get("body", b""))
             if not message.get("more_body"):
                 return
+
+
+class _Parsed(Request):
+    """A request whose body was parsed."""
+
+    def __init__(self, scope: Scope, receive: Receive, found: object) -> None:
+        super().__init__(scope, receive)
+        self._found = found
+
+    async def json(self) -> object:
+        return self._found
+
+
+def refuse_crowds(found: object, most: int, *, ours: bool, remedy: str) -> None:
+    """RequestTooLargeError for JSON that would take seconds to check, each wrong entry being told by itself.
+
+    That is a list of over `most` entries or, where the shapes are `ours`, an object of too many fields, or too much in
+    all; else only what is at the top is looked at.
+    """
+    entries, waiting = 0, [("body", found)]
+    while waiting:
+        where, part = waiting.pop()
+        if isinstance(part, list) and len(part) > most:
+            raise RequestTooLargeError(where, f"are more than {most:,}", remedy)
+        if isinstance(part, dict | list) and (ours or where == "body"):
+            entries += len(part)
+            if ours and isinstance(part, dict) and len(part) > _FIELDS:
+                raise RequestTooLargeError(where, f"has more than {_FIELDS} fields in one object", "Leave some out")
+            if ours and entries > _ENTRIES * most:
+                raise RequestTooLargeError("body", f"has more than {_ENTRIES * most:,} entries", "Send several calls")
+            named = part.items() if isinstance(part, dict) else ((where, each) for each in part)
+            waiting += [(name[:50] if where == "body" else where, each) for name, each in named]

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -168,7 +169,11 @@ def _changing(path: Path) -> Iterator[dict[str, Key]]:
 
 
 def _write(path: Path, keys: Sequence[Key]) -> None:
-    """Aside and renamed, so that a reader finds the old file or the new one; only its owner may read it."""
+    """Aside and renamed, so that a reader finds the old file or the new one.
+
+    Whoever could read the old one can read the new: root's change must not lock the service out. A first one is its
+    owner's alone.
+    """
     path = path.resolve()  # a link stays a link
     number, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # made with mode 600
     try:
@@ -176,8 +181,11 @@ def _write(path: Path, keys: Sequence[Key]) -> None:
             file.write(json.dumps({"keys": _KEYS.dump_python(tuple(keys), mode="json")}, indent=1).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        if path.exists() and path.stat().st_uid != Path(draft).stat().st_uid:
-            os.chown(draft, path.stat().st_uid, path.stat().st_gid)  # root's change must not lock the service out
+        if path.exists():
+            before, now = path.stat(), Path(draft).stat()
+            if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+                os.chown(draft, before.st_uid, before.st_gid)
+            Path(draft).chmod(stat.S_IMODE(before.st_mode))
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink(missing_ok=True)

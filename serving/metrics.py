@@ -17,9 +17,10 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from model.errors import ComputationError
 from model.tagger import Failed, Tagged
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -53,7 +54,7 @@ class Metrics:
         self._requests = counter("requests", "Requests answered.", *where, "status")
         self._request_seconds = histogram("request_seconds", "From a request to its answer.", _SECONDS, *where)
         self._refusals = counter("refusals", "Requests refused, by why.", "reason")
-        self._mentions = counter("mentions", "Mentions, by whether they were tagged or failed.", "result")
+        self._mentions = counter("mentions", "Mentions: tagged, refused, or failed by the network.", "result")
         self._languages = counter("mention_languages", "Mentions tagged, by language.", "language")
         self._tags = counter("tags", "Tags given to mentions.", "group", "tag")
         self._untagged = counter("untagged_mentions", "Mentions that got no tag of a group.", "group")
@@ -104,6 +105,11 @@ class Metrics:
             self._seen = version, taxonomy
             self._model.labels(*self._seen).set(1)
 
+    def leave(self) -> None:
+        """Where processes keep their numbers together, take out what holds of this one while it lives: it ends."""
+        if os.environ.get(_SHARED):
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
     def answered(self, method: str, route: str, status: int, seconds: float, refusal: str = "") -> None:
         """A request was answered, or refused for a reason."""
         self._requests.labels(method, route, str(status)).inc()
@@ -142,7 +148,9 @@ class Metrics:
         """Mentions were answered, by a model that was trained for these languages. Counted towards their own target."""
         found = [result for result in results if isinstance(result, Tagged)]
         self._mentions.labels("tagged").inc(len(found))
-        self._mentions.labels("failed").inc(len(results) - len(found))
+        failed = sum(isinstance(one, Failed) and isinstance(one.error, ComputationError) for one in results)
+        self._mentions.labels("failed").inc(failed)
+        self._mentions.labels("refused").inc(len(results) - len(found) - failed)
         groups = [group for result in found for group in result.tags.items()]
         for language, count in Tally(one.lang if one.lang in languages else OTHER for one in found).items():
             self._languages.labels(language).inc(count)

@@ -95,11 +95,32 @@ _EXPLAINED = {
 }
 
 
+_EXAMPLES: Mapping[int, tuple[str, ...]] = {
+    401: ("authorization: is no key of this service. Send one: Authorization: Bearer KEY",),
+    403: ("key site: does not have the scope tag. Ask for one that has",),
+    404: ("model: is not served by that name. Call it listening",),
+    408: ("body: did not come within 20 s. Send it at once",),
+    409: ("models: are not held: one bundle is served. Serve a registry: --bundle REGISTRY",),
+    413: ("mentions: are more than 1,000. Send them in several calls",),
+    415: ("content-type: is not application/json. Send the mentions as JSON",),
+    422: ("#/mentions/0/text: Field required", "#/mentions/0/text"),
+    429: ("service: has no room for more. Try again later",),
+    500: ("The service failed on this request. Its log says why.",),
+    503: ("service: is starting or stopping. Try again soon",),
+    504: ("request: was not computed within 30 s. Send fewer mentions",),
+}
+"""A `detail` for each status as callers see it, and where in the body the cause is."""
+_TOLD = {"X-Request-Id": {"description": "By which the log knows the request.", "schema": {"type": "string"}}}
+_WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+
+
 class ProblemError(BaseModel):
     """One thing that is wrong with a request."""
 
     detail: str
-    pointer: str = Field(description="Where it is in the body.", examples=["#/mentions/0/text"])
+    pointer: str = Field(
+        description="Where it is in the body; of a header or parameter, its name.", examples=["#/mentions/0/text"]
+    )
 
 
 class Problem(BaseModel):
@@ -115,12 +136,24 @@ class Problem(BaseModel):
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may answer with problems of these statuses, and 500."""
-    return {status: {"model": Problem, "description": _EXPLAINED[status]} for status in (*statuses, 500)}
+    return {status: _documented(status) for status in (*statuses, 500)}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    detail, *errors = _EXAMPLES[status]
+    wrong = [ProblemError(detail=detail.removeprefix(f"{pointer}: "), pointer=pointer) for pointer in errors]
+    example = _problem(status, detail, "/v1/tag", wrong).model_dump()
+    return {
+        "model": Problem,
+        "description": _EXPLAINED[status],
+        "headers": _TOLD | (_WAIT if status == 429 else {}),
+        "content": {"application/json": {"example": example}},
+    }
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem, and say so in its OpenAPI document."""
-    app.add_exception_handler(TympanError, _known)
+    app.add_exception_handler(TympanError, known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unknown)
@@ -135,17 +168,17 @@ def _respond(
     errors: Sequence[ProblemError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    problem = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        instance=request.scope["path"],
-        errors=list(errors),
-    )
+    problem = _problem(status, detail, request.scope["path"], errors)
     return JSONResponse(problem.model_dump(), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-async def _known(request: Request, error: Exception) -> JSONResponse:
+def _problem(status: int, detail: str, instance: str, errors: Sequence[ProblemError]) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(title=title, status=status, detail=detail, instance=instance, errors=list(errors))
+
+
+async def known(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error of STATUS; 500 to any other, which is logged."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     if status == 500 or not isinstance(error, TympanError):
         _log.error("the service failed on a request", exc_info=error)

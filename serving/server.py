@@ -6,9 +6,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import uvicorn
+from anyio import sleep
+from fastapi import FastAPI
 
 from model.tagger import Tagger
 from serving import logs
@@ -60,16 +62,24 @@ def serve(settings: Settings, listener: socket.socket, *, say: Callable[[str], N
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     ready = f"Serving {app.state.service.model} ({taxonomy}) on {address} - try it at {address}/docs"
-    _Server(config, ready=lambda: say(f"{ready}\n{callers}\n{priorities}")).run(sockets=[listener])
+    said = f"{ready}\n{callers}\n{priorities}"
+    try:
+        _Server(config, ready=lambda: say(said), drain=settings.drain_seconds).run(sockets=[listener])
+    finally:
+        app.state.service.metrics.leave()
     sys.exit(0)
 
 
 class _Server(uvicorn.Server):
-    """Calls `ready` when it has begun to listen, with a longer queue of connections than it takes in a row."""
+    """Calls `ready` when it has begun to listen, with a longer queue of connections than it takes in a row.
 
-    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+    Told to stop, it says so at `/ready` for `drain` seconds before it stops listening.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None], drain: float) -> None:
         super().__init__(config)
         self._ready = ready
+        self._drain = drain
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -77,3 +87,8 @@ class _Server(uvicorn.Server):
             listener.listen(_QUEUE)
         if self.started:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cast(FastAPI, self.config.app).state.ready = False
+        await sleep(self._drain)
+        await super().shutdown(sockets)

@@ -88,6 +88,10 @@ class Service:
         if isinstance(found, Failed):
             raise BundleError(str(self.tagger.bundle.path), "cannot be run", "Export it again with this version")
 
+    def see(self) -> None:
+        """Have the metrics tell what is served now."""
+        self.metrics.see(self.model, self.tagger.taxonomy.id, self.line.waiting)
+
     def priority(self, mention: Mention, tagged: Tagged, watchlist: Watchlist) -> Priority | None:
         """How pressing a mention is that was tagged with `watchlist`; None if there are no rules for the tags."""
         if self.priorities is None:

@@ -43,6 +43,13 @@ class Settings(BaseSettings):
         description="Seconds for a request's head to come, for its body, and for an answer to be read; "
         "idle connections live as long.",
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Seconds for which it serves on after it was told to stop, with /ready at 503, so that a load "
+        "balancer sends no more first.",
+    )
     workers: int = Field(1, ge=1, description="Processes that serve on the address.")
     threads: int | None = Field(
         None, ge=1, description="Threads of the network in each; by default they share the processors allowed."

@@ -7,7 +7,9 @@ they began with. Whatever goes wrong on the way, the model that is served goes o
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from asyncio import Lock, Task, create_task, gather, shield
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +28,7 @@ from serving.memory import give_back
 from serving.service import Service
 
 _log = logging.getLogger(__name__)
+_LONGEST_PAUSE = 60.0  # seconds, between two tries to follow a pointer
 _Found = TypeVar("_Found")
 
 
@@ -40,6 +43,8 @@ class Succession:
         """Why the champion on disk is not the model that is served; None if it is."""
         self._state = state
         self._seen: tuple[int, int] | None = (0, 0)
+        self._tries, self._again = 0, math.inf
+        """How often the present pointer could not be followed, and when it is tried again, by `time.monotonic`."""
         self._turn = Lock()
         self._tasks: set[Task[Any]] = set()
 
@@ -76,10 +81,11 @@ class Succession:
     async def follow(self) -> None:
         """Serve the champion on disk if the pointer to it was written since the last look.
 
-        A pointer that cannot be followed is logged once and stays in `failure` until it is written again.
+        One that cannot be followed is tried again, less and less often, since a disk may recover; why is logged once,
+        and stays in `failure` until another model is served.
         """
         pointer = await to_thread.run_sync(self._pointer)
-        if pointer != self._seen:
+        if pointer != self._seen or time.monotonic() >= self._again:
             await self._to_its_end(self._follow(pointer))
 
     async def stop(self) -> None:
@@ -89,13 +95,17 @@ class Succession:
 
     async def _follow(self, pointer: tuple[int, int] | None) -> None:
         async with self._turn:
-            self._seen, self.failure = pointer, None
+            if pointer != self._seen:
+                self._seen, self._tries, self.failure = pointer, 0, None
             try:
                 with self._in_plain_words():
                     self._take(await self._open(await to_thread.run_sync(self._champion)))
             except Exception as error:  # whatever is on that disk, the present model goes on
+                self._again = time.monotonic() + min(_LONGEST_PAUSE, 2.0**self._tries)
+                self._tries += 1
+                if str(error) != self.failure:
+                    _log.warning("the champion is not served, %s goes on: %s", self.served, error)
                 self.failure = str(error)
-                _log.warning("the champion is not served, %s goes on: %s", self.served, error)
 
     async def _promote(self, choose: Callable[[], str], who: str, why: str, *, back: bool = False) -> str:
         async with self._turn:
@@ -111,7 +121,6 @@ class Succession:
                         await new.close()
                     raise
             self._take(new)
-            self.failure = None
             return version
 
     async def _open(self, version: str) -> Service:
@@ -135,9 +144,11 @@ class Succession:
 
     def _take(self, new: Service) -> None:
         """From here on requests get `new`; the old one is closed when its last request is answered."""
+        self.failure, self._again = None, math.inf
         old: Service = self._state.service
         if new is not old:
             self._state.service, self.since = new, datetime.now(UTC)
+            new.see()
             self._start(_retire(old))
 
     def _passed(self, version: str, force: bool) -> str:

@@ -38,7 +38,10 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = call.id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = call.id
+                if call.model:  # for protocols whose answers have no place for it
+                    headers["X-Model"] = call.model
             await send(message)
 
         try:
@@ -51,7 +54,7 @@ class Watch:
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         route = getattr(scope.get("route"), "path", OTHER)
         service.metrics.answered(method, route, status, seconds, call.refusal)
-        _see(service)
+        service.see()
         level = logging.INFO if status < 500 else logging.ERROR if status == 500 else logging.WARNING
         if _log.isEnabledFor(level):
             facts = {"method": method, "route": route, "status": status, "seconds": round(seconds, 4)}
@@ -77,9 +80,5 @@ def install(app: FastAPI) -> None:
 def metrics(request: Request) -> Response:
     """What the service counted and timed since it started; no text, id or key is in it."""
     service: Service = request.app.state.service
-    _see(service)
+    service.see()
     return Response(service.metrics.exposition(), media_type=MEDIA_TYPE)
-
-
-def _see(service: Service) -> None:
-    service.metrics.see(service.model, service.tagger.taxonomy.id, service.line.waiting)

@@ -34,8 +34,10 @@ from serving.jobs.keeper import working
 from serving.settings import Settings
 
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own: a folder in which processes keep their numbers
-_STARTS = 5  # in a row that come to nothing, after which a worker is given up
-_PAUSE_SECONDS = 0.5  # after the first of them, and twice as long after each other
+_STARTS = 5  # in a row of every worker that come to nothing, after which the service ends
+_PAUSE_SECONDS = 0.5  # after the first of them, and twice as long after each other, up to:
+_LONGEST_PAUSE = 60.0
+_MEMORY = "/dev/shm"  # noqa: S108 — a folder with a name of its own is made there
 _STOP_SECONDS = 40  # more than a worker gives its requests
 _log = logging.getLogger(__name__)
 
@@ -152,11 +154,8 @@ class _Supervisor:
         if not self._said:
             raise why
         _log.warning("a worker did not start: %s", why, extra={"facts": {"process": process}})
-        if failures + 1 < _STARTS:
-            self._due.append((time.monotonic() + _PAUSE_SECONDS * 2**failures, failures + 1))
-            return
-        _log.error("a worker is given up after %d starts: mend it and restart the service", _STARTS)
-        if not self._workers and not self._due:
+        self._due.append((time.monotonic() + min(_LONGEST_PAUSE, _PAUSE_SECONDS * 2**failures), failures + 1))
+        if not self._workers and min(tries for _, tries in self._due) >= _STARTS:
             raise WorkerError("workers", "are all given up", f"The last one: {why}")
 
     def _bury(self, worker: _Worker) -> None:
@@ -169,7 +168,7 @@ class _Supervisor:
         self._listener.close()  # the last worker to stop listening is then the end of it
         for worker in self._workers:
             worker.process.terminate()
-        end = time.monotonic() + _STOP_SECONDS
+        end = time.monotonic() + self._settings.drain_seconds + _STOP_SECONDS
         for worker in list(self._workers):
             worker.process.join(max(0.0, end - time.monotonic()))
             if worker.process.is_alive():
@@ -185,12 +184,19 @@ def _counted_together() -> Iterator[Path]:
         yield Path(given)
         return
     try:
-        folder = tempfile.TemporaryDirectory(prefix="tympan-")
+        # In memory if it can be: numbers are written through a map of the file, and a disk that is full kills whoever
+        # writes so.
+        folder = tempfile.TemporaryDirectory(prefix="tympan-", dir=_place())
     except OSError as error:
         raise SettingsError(_COUNTS, f"is not set, and no folder can be made: {error.strerror}", "Set it") from error
     with folder as path:
         os.environ[_COUNTS] = path
         yield Path(path)
+
+
+def _place() -> str | None:
+    """Where that folder goes; None for the usual place."""
+    return _MEMORY if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) else None
 
 
 def _work(settings: Settings, listener: socket, line: Connection) -> None:

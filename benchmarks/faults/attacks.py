@@ -39,7 +39,7 @@ async def fuzz(setting: Setting) -> Finding:
         registry, _, _ = held(setting.bundle, Path(folder))
         settings = '[checks.not_a_server_error]\nexpected-statuses = ["2xx", "3xx", "4xx", 503, 504]\n'
         (Path(folder) / "schemathesis.toml").write_text(settings, encoding="utf-8")
-        with Subject(registry.path) as subject:
+        with Subject(registry.path, state=str(Path(folder) / "state")) as subject:
             command = [sys.executable, "-m", "schemathesis.cli", "run", f"{subject.url}/openapi.json", "--no-color"]
             command += ["--max-time", f"{seconds:.0f}", "--continue-on-failure", "--generation-database", "none"]
             command += ["--checks", "not_a_server_error,status_code_conformance,response_schema_conformance"]

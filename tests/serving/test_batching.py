@@ -215,6 +215,20 @@ async def test_a_caller_who_hangs_up_frees_the_place(slow: SlowTagger) -> None:
     assert len(slow.order) == 1
 
 
+async def test_what_the_network_fails_on_is_logged_and_not_every_time(
+    slow: SlowTagger, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = Line(slow)
+    slow.poison = 7 + 2
+    slow.allow(100)
+    for _ in range(3):
+        await line.tag(mentions(of_length(7)))
+    line.close()
+    (record,) = caplog.records
+    assert record.getMessage() == "the network failed on a text"
+    assert record.exc_info and record.exc_info[0] is RuntimeError
+
+
 async def test_a_text_that_the_network_fails_on_fails_alone_and_is_not_remembered(slow: SlowTagger) -> None:
     line = Line(slow)
     slow.poison = 7 + 2

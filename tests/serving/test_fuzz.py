@@ -6,11 +6,21 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
-from tests.serving.conftest import ROOT, Running
+from tests.serving.conftest import ROOT, Running, start, stop
+
+
+@pytest.fixture
+def server(bundle: Path, tmp_path: Path) -> Iterator[Running]:
+    """One that takes jobs and corrections as well."""
+    running = start(bundle, "--threads", "1", TYMPAN_STATE=str(tmp_path / "state"), TYMPAN_JOB_QUOTA="1000")
+    yield running
+    stop(running)
 
 
 def test_every_answer_is_one_that_the_description_promises(server: Running, tmp_path: Path) -> None:

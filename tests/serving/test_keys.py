@@ -43,6 +43,19 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     assert secret not in listed
 
 
+def test_whoever_may_read_the_file_may_read_it_after_a_change(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    add_key(file, "site", [Scope.TAG])
+    file.chmod(0o640)
+    if os.geteuid() == 0:  # a service that is not root, whose keys root changes
+        os.chown(file, 65534, 65533)
+    before = file.stat()
+    revoke_key(file, "site")
+    after = file.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert read_keys(file) == ()
+
+
 def test_two_keys_are_never_alike(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     secrets = [add_key(file, f"k{number}", [Scope.TAG]) for number in range(20)]

@@ -57,7 +57,8 @@ def test_mentions_are_counted_with_their_tags_and_languages(client: httpx.Client
     ]
     client.post("/v1/tag", json={"mentions": mentions})
     assert growth.of("mentions_total", result="tagged") == 3
-    assert growth.of("mentions_total", result="failed") == 1
+    assert growth.of("mentions_total", result="refused") == 1
+    assert growth.of("mentions_total", result="failed") == 0
     languages = {
         name: growth.of("mention_languages_total", language=name) for name in ("fr", "it", "en", "es", "other")
     }
@@ -187,6 +188,10 @@ def test_processes_that_share_a_folder_are_scraped_as_one(bundle: Path, tmp_path
         assert value(found, "tags_total", group="intent", tag="friction") == 4
         assert value(found, "queue_tokens") == 0
         assert [labels for name, labels in found if name == "tympan_model_info"]
+        assert value(found, "workers") == 2
+        stop(both.pop())
+        with httpx.Client(base_url=both[0].url) as client:
+            assert value(scrape(client), "workers") == 1
     finally:
         for running in both:
             stop(running)

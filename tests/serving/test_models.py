@@ -253,7 +253,7 @@ def test_a_pointer_that_changes_on_disk_is_followed(caller: httpx.Client, held: 
         assert intents(caller)[1] == held.says(version)
 
 
-def test_a_pointer_that_cannot_be_followed_is_logged_once_shown_and_left(fresh: Held, tmp_path: Path) -> None:
+def test_a_pointer_that_cannot_be_followed_is_logged_once_and_shown(fresh: Held, tmp_path: Path) -> None:
     version = altered(fresh, tmp_path)
     running = start(fresh.registry.path, **QUICK)
     try:
@@ -277,6 +277,22 @@ def test_a_pointer_that_cannot_be_followed_is_logged_once_shown_and_left(fresh: 
     said = running.logged()
     assert sum("was altered" in line for line in said) == 1
     assert sum("has no champion" in line for line in said) == 1
+
+
+def test_a_model_that_comes_after_its_pointer_is_served_once_it_is_whole(fresh: Held, tmp_path: Path) -> None:
+    running = start(fresh.registry.path, **QUICK)
+    try:
+        with httpx.Client(base_url=running.url) as client:
+            folder = fresh.registry.folder(fresh.second)
+            folder.rename(tmp_path / "elsewhere")
+            (fresh.registry.path / "champion").write_text(fresh.second, encoding="utf-8")
+            until(lambda: shown(client)["failure"] is not None)
+            assert intents(client)[0] == fresh.first
+            (tmp_path / "elsewhere").rename(folder)
+            until(lambda: shown(client)["served"] == fresh.second)
+            assert shown(client)["failure"] is None
+    finally:
+        stop(running)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"../../etc", b"a\nb\n", b"\x00"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from serving.problems import Problem
 from tests.serving.calls import PROBLEM, names, post, problem, tag
 
 
@@ -35,6 +36,27 @@ def test_a_body_that_comes_in_pieces_is_read_whole(client: httpx.Client) -> None
     content = json.dumps({"mentions": [{"id": "a", "text": "panne"}]}).encode()
     answer = post(client, (content[i : i + 1] for i in range(len(content))))
     assert names(answer.json()["results"][0]["tags"]["intent"]) == ["friction"]
+
+
+CROWDS = {
+    "mentions of the wrong kind": b'{"mentions": [' + b"0," * 400_000 + b"0]}",
+    "fields": b'{"mentions": [{' + b",".join(b'"%d":0' % n for n in range(90_000)) + b"}]}",
+    "lists in a list": b'{"mentions": [' + b",".join([b"[" + b"0," * 400 + b"0]"] * 900) + b"]}",
+    "aliases": b'{"mentions": [], "watchlist": [{"name": "a", "aliases": [' + b"0," * 400_000 + b"0]}]}",
+}
+
+
+@pytest.mark.parametrize("content", CROWDS.values(), ids=CROWDS)
+def test_what_would_take_seconds_to_check_is_refused_before(client: httpx.Client, content: bytes) -> None:
+    """Every wrong entry would be told by itself, while all other callers wait."""
+    assert len(content) < 2**20
+    detail = problem(post(client, content), 413)["detail"]
+    assert "are more than 1,000" in detail or "fields in one object" in detail or "entries" in detail
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/tiny/infer", "/v1/tag"])
+def test_crowds_are_refused_in_every_protocol(client: httpx.Client, path: str) -> None:
+    assert problem(client.post(path, json={"inputs": [0] * 2000}), 413)["detail"].startswith("inputs: are more than 1")
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "", "multipart/form-data; boundary=x"])
@@ -102,6 +124,31 @@ def test_paths_and_methods_that_are_not_there_are_problems_too(client: httpx.Cli
     refused = client.get("/v1/tag")
     problem(refused, 405)
     assert refused.headers["allow"] == "POST"
+
+
+def test_every_problem_that_is_documented_has_an_example_that_fits(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    example = Problem.model_validate(response["content"][PROBLEM]["example"])
+                    assert example.status == int(status)
+                    assert "X-Request-Id" in response["headers"]
+                    assert ("Retry-After" in response["headers"]) == (status == "429")
+
+
+def test_examples_of_problems_are_what_the_service_says(client: httpx.Client) -> None:
+    responses = client.get("/openapi.json").json()["paths"]["/v1/tag"]["post"]["responses"]
+    many = json.dumps({"mentions": [0] * 1001}).encode()
+    provoked = {
+        413: post(client, many),
+        415: post(client, b"{}", "text/plain"),
+        422: post(client, b'{"mentions": [{"id": "a"}]}'),
+    }
+    for status, answer in provoked.items():
+        example = responses[str(status)]["content"][PROBLEM]["example"]
+        assert problem(answer, status) == example
 
 
 def test_every_route_documents_its_problems(client: httpx.Client) -> None:

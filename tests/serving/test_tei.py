@@ -31,6 +31,11 @@ def labels(predictions: list[dict[str, Any]]) -> list[str]:
     return [prediction["label"] for prediction in predictions]
 
 
+def test_the_model_that_answered_is_named_by_a_header(client: httpx.Client) -> None:
+    assert predict(client, "une panne").headers["X-Model"] == client.get("/v1/model").json()["model"]
+    assert "X-Model" not in client.get("/health").headers
+
+
 def test_one_text_gets_its_labels_and_a_batch_a_list_for_each(client: httpx.Client) -> None:
     assert predict(client, "une panne").json() == PANNE
     assert predict(client, ["une panne"]).json() == [PANNE]
