@@ -29,6 +29,7 @@ def test_every_answer_is_one_that_the_description_promises(server: Running, tmp_
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
             *("--max-time", "25", "--seed", "1", "--generation-database", "none", "--no-color"),
+            *("--exclude-checks", "use_after_free"),  # a job that is under way is cancelled by DELETE, and stays
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.serving.fuzz_hooks"},
