@@ -9,11 +9,12 @@ COPY model model
 COPY labels labels
 COPY training training
 COPY serving serving
-RUN /opt/tympan/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+ARG EXTRAS=
+RUN /opt/tympan/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 
 FROM ${BASE}
 COPY --from=build /opt/tympan /opt/tympan
-RUN useradd --system --uid 10001 --no-create-home tympan && install -d -o tympan -m 700 /keys
+RUN useradd --system --uid 10001 --no-create-home tympan && install -d -o tympan -m 700 /keys /state
 USER tympan
 ENV PATH=/opt/tympan/bin:$PATH PYTHONUNBUFFERED=1 ORT_DISABLE_TELEMETRY=1 TYMPAN_KEYS=/keys/keys.json
 EXPOSE 8000

@@ -15,7 +15,7 @@ their thread, and dissatisfaction with a public body that is politics as much as
 project's repository, makes it anew."
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check train label-studio system-deps image clean
+.PHONY: help serve test check dev train label-studio system-deps image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,8 @@ check: $(DEV)/installed ## Run ruff, mypy and import-linter
 train: $(DEV)/installed ## Train the bundled model anew from the corpora (about half an hour on 2 cores)
 	$(DEV)/bin/tympan train --data labels/corpora --keep-languages $(LANGUAGES) -o model/pretrained \
 		--epochs 4 --threshold-shift 0.25 --title "The tagger that ships with Tympan" --note $(NOTE) --note $(LIMITS)
+
+dev: $(DEV)/installed ## Make the environment for labelling and training, .venv/dev
 
 label-studio: $(STUDIO)/installed ## Start a Label Studio on 127.0.0.1:8080 (STUDIO_PORT=, DATA=)
 	@PORT=$(STUDIO_PORT) exec labels/label-studio.sh

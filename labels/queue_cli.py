@@ -40,7 +40,7 @@ class _Mentions:
 
 @app.command()
 def queue(
-    file: Annotated[Path, typer.Argument(help="Mentions: whatever `tympan tag` reads.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="Mentions: CSV, TSV or lines of JSON.", metavar="FILE")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write, in FILE's own format.")],
     budget: Annotated[int, typer.Option(help="The most mentions to choose.", min=1)] = 200,
     bundle: Annotated[

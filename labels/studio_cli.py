@@ -68,7 +68,7 @@ def init(
 @app.command()
 def push(
     project: ProjectArgument,
-    file: Annotated[Path, typer.Argument(help="Mentions: whatever `tympan tag` reads.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="Mentions, in any format that `tympan tag` reads.", metavar="FILE")],
     bundle: BundleOption = PRETRAINED,
     text_column: Annotated[
         str | None, typer.Option(help="The column of the text; found by its name if absent.")
