@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from model.bundle import PRETRAINED
+from model.bundle import PRETRAINED, Bundle
 from model.taxonomy import DEFAULT, Taxonomy
 from training import retrain_cli
 
@@ -127,7 +127,7 @@ def evaluate(
     from training.evaluate import evaluate as measure
 
     tagger = Tagger.load(bundle)
-    report = measure(tagger, _records(data, tagger.taxonomy, side, seed))
+    report = measure(tagger, _records(data, tagger.bundle, side, seed))
     if output:
         _write(report, output)
     _show(report, Console())
@@ -146,15 +146,19 @@ def _sides(data: Path, taxonomy: Taxonomy, seed: int) -> Mapping[str, list[Recor
     return split(read(data, taxonomy), seed=seed)
 
 
-def _records(data: Path, taxonomy: Taxonomy, side: str | None, seed: int) -> Sequence[Record]:
-    """All records, or those of one side."""
-    from labels.dataset import is_dataset
+def _records(data: Path, bundle: Bundle, side: str | None, seed: int) -> Sequence[Record]:
+    """All records, or those of one side; says so if that is no side that the bundle was trained with."""
+    from labels.dataset import fingerprint, is_dataset
     from labels.record import read
     from training.errors import TrainingError
 
     if not side and not is_dataset(data):
-        return read(data, taxonomy)
-    sides = _sides(data, taxonomy, seed)
+        return read(data, bundle.taxonomy)
+    sides = _sides(data, bundle.taxonomy, seed)
+    trained = bundle.provenance.get("data")
+    if side and trained and trained != fingerprint(record for found in sides.values() for record in found):
+        told = f"these are not the records that {bundle.version} was made of: it may have learnt some of this side"
+        typer.echo(told, err=True)
     records = sides.get(side, []) if side else [record for found in sides.values() for record in found]
     if not records:
         raise TrainingError("--side", f"{side!r} has no records", "Choose test, validation or train")

@@ -61,7 +61,7 @@ async def fuzz(setting: Setting) -> Finding:
         Check.most("most memory held", max(samples.memory), 1_000, " MB"),
     )
     done = (
-        f"schemathesis for {seconds:g} s on every route of a service with a registry of models: "
+        f"schemathesis for {seconds:g} s on every route of a service with a registry of models, jobs and corrections: "
         f"{cases[1] if cases else 'no'} calls made from the OpenAPI document, valid and invalid."
     )
     return Finding("fuzz", done, checks)

@@ -12,6 +12,10 @@ MALFORMED: dict[str, bytes] = {
     "deep in a field": post(
         "/v1/tag", b'{"mentions": [{"id": "a", "text": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]}"
     ),
+    "half a million wrong mentions": post("/v1/tag", b'{"mentions": [' + b"0," * 500_000 + b"0]}"),
+    "a hundred thousand fields": post(
+        "/v1/tag", b'{"mentions": [{' + b",".join(b'"%d":0' % at for at in range(100_000)) + b"}]}"
+    ),
     "NaN": post("/v1/tag", b'{"mentions": [], "min_score": NaN}'),
     "infinity": post("/v1/tag", b'{"mentions": [], "min_score": -Infinity}'),
     "NaN for a text": post("/v1/tag", b'{"mentions": [{"id": "a", "text": NaN}]}'),

@@ -55,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def training(data: Path, source: Path, output: Path) -> Sequence[str | Path]:
     named = ("--data", data / "records.jsonl", "--taxonomy", data / "toy.toml", "--encoder", source, "-o", output)
-    return ("train", *named, "--epochs", "4", "--learning-rate", "0.01", "--max-length", "32")
+    return ("train", *named, "--epochs", "6", "--learning-rate", "0.01", "--max-length", "32")
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +94,16 @@ def test_evaluate_measures_the_test_side_as_training_did_and_writes_it_as_json(
     assert json.loads(figures.read_text(encoding="utf-8")) == Bundle.read(first[1]).metrics["test"]
     for group in GROUPS:
         assert f"{group}: " in run.stdout
+
+
+def test_evaluate_says_if_a_side_is_none_that_the_model_was_trained_with(
+    first: tuple[Run, Path], data: Path, tmp_path: Path
+) -> None:
+    warned = "it may have learnt some of this side"
+    assert warned not in tympan("evaluate", first[1], "--data", data / "records.jsonl", "--side", "test").stderr
+    lines = (data / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "fewer.jsonl").write_text("".join(lines[1:]), encoding="utf-8")
+    assert warned in tympan("evaluate", first[1], "--data", tmp_path / "fewer.jsonl", "--side", "test").stderr
 
 
 def test_evaluate_shows_the_worst_tags_first(first: tuple[Run, Path], data: Path) -> None:
