@@ -84,7 +84,7 @@ class Line:
         self._turns = Turns()
         self._waiting = 0
         self._pace = Pace(workers or tagger.threads)
-        self._told = -math.inf  # when a text was last said to have failed
+        self._logged = -math.inf  # when a failure was last
         self._answers = Answers()
         self._closed = self._dead = False
         self._workers = [
@@ -257,7 +257,7 @@ class Line:
             ticket.logits[at] = self._tagger.output(window.ids)
         except Exception as error:  # whatever it is, this text fails and no other
             ticket.failed.add(window.text)
-            self._tell(error)
+            self._log_failure(error)
         spent = time.perf_counter() - started
         self._metrics.computed(len(window.ids), spent)
         with self._lock:
@@ -265,14 +265,13 @@ class Line:
             if ticket.count():
                 self._answers.add(ticket, seconds=_HELD_SHARE * self._waiting / self._pace.rate)
 
-    def _tell(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         """Log what the network fails on, but not every text of a model that fails on all: the metrics count them."""
         with self._lock:
-            now, last = time.monotonic(), self._told
-            quiet = now < last + _QUIET_SECONDS
-            self._told = last if quiet else now
-        if not quiet:
-            _log.error("the network failed on a text", exc_info=error)
+            if time.monotonic() < self._logged + _QUIET_SECONDS:
+                return
+            self._logged = time.monotonic()
+        _log.error("the network failed on a text", exc_info=error)
 
     def _give_up(self, held: Ticket) -> None:
         with self._lock:

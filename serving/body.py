@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from asyncio import CancelledError, Task, current_task, ensure_future, timeout
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 from anyio import move_on_after
@@ -20,8 +20,10 @@ from serving.settings import Settings
 _DRAINED = 16  # times the limit: what is read and dropped so that a client still sending sees the answer
 _DRAIN_SECONDS = 2.0
 _TOGETHER = 64  # times the limit: what the bodies of all requests may come to
-_FIELDS = 20  # of an object; none that is asked for has as many
-_ENTRIES = 50  # of all lists and objects, for each mention that a call may have
+_SMALL = 2**14  # bytes, for which there is room whatever others hold
+_CROWD = 1000  # entries of a list, which are always checked
+_ENTRIES = 75  # of all lists and objects, for each that one list may have
+_LONGEST_NAME = 40
 
 
 class Bodies:
@@ -38,12 +40,12 @@ class Bodies:
 
     @contextmanager
     def one_more(self) -> Iterator[Callable[[int], None]]:
-        """Hold what is taken until the block ends; to take more than there is room for is a BusyError."""
+        """Hold what is taken until the block ends; a BusyError if there is no room, and it is not a little."""
         own = 0
 
         def take(length: int) -> None:
             nonlocal own
-            if self._held + length > self._most:
+            if self._held + length > self._most and own + length > _SMALL:
                 raise BusyError("service", "holds as many bodies as it can", "Try again later", seconds=1)
             self._held += length
             own += length
@@ -60,10 +62,10 @@ class JsonRoute(APIRoute):
     Starlette's own RequestBodyLimitMiddleware answers with plain text, so it is not used.
     """
 
-    ours = True
-    """Whether the body is in the shapes of this service, and not in another tool's with much that is never read."""
-    remedy = "Send them in several calls"
-    """What to do where a list has more than `max_mentions` entries."""
+    deep = True
+    """Whether all of the body is checked field by field; else much of it is another tool's, and never read."""
+    longest = _CROWD
+    """Entries that any list may have, if `max_mentions` is not more."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -81,12 +83,12 @@ class JsonRoute(APIRoute):
                 async def again() -> Message:
                     return {"type": "http.request", "body": body, "more_body": False}
 
-                asked = Request(request.scope, again)
-                with suppress(ValueError, RecursionError):  # FastAPI says what is wrong with it
-                    asked = _Parsed(request.scope, again, json.loads(body))
-                    most = request.app.state.settings.max_mentions
-                    refuse_crowds(await asked.json(), most, ours=self.ours, remedy=self.remedy)
-                return await _unless_gone(request, handle(asked))
+                try:
+                    found = json.loads(body)
+                except (ValueError, RecursionError):  # FastAPI says what is wrong with it
+                    return await handle(Request(request.scope, again))
+                refuse_crowds(found, max(self.longest, request.app.state.settings.max_mentions), deep=self.deep)
+                return await _unless_gone(request, handle(_Parsed(request.scope, again, found)))
 
         return limited
 
@@ -155,22 +157,27 @@ class _Parsed(Request):
         return self._found
 
 
-def refuse_crowds(found: object, most: int, *, ours: bool, remedy: str) -> None:
+def refuse_crowds(found: object, most: int, *, deep: bool = True) -> None:
     """RequestTooLargeError for JSON that would take seconds to check, each wrong entry being told by itself.
 
-    That is a list of over `most` entries or, where the shapes are `ours`, an object of too many fields, or too much in
-    all; else only what is at the top is looked at.
+    That is a list of over `most` entries, or too many entries of lists and objects in all; unless `deep`, only what
+    lies at the top is looked at.
     """
-    entries, waiting = 0, [("body", found)]
+    entries, waiting = 0, [("body", found, 0)]
     while waiting:
-        where, part = waiting.pop()
+        where, part, depth = waiting.pop()
         if isinstance(part, list) and len(part) > most:
-            raise RequestTooLargeError(where, f"are more than {most:,}", remedy)
-        if isinstance(part, dict | list) and (ours or where == "body"):
+            raise RequestTooLargeError(where, f"are more than {most:,}", "Send them in several calls")
+        if isinstance(part, dict | list) and (deep or not depth):
             entries += len(part)
-            if ours and isinstance(part, dict) and len(part) > _FIELDS:
-                raise RequestTooLargeError(where, f"has more than {_FIELDS} fields in one object", "Leave some out")
-            if ours and entries > _ENTRIES * most:
+            if entries > _ENTRIES * most:
                 raise RequestTooLargeError("body", f"has more than {_ENTRIES * most:,} entries", "Send several calls")
-            named = part.items() if isinstance(part, dict) else ((where, each) for each in part)
-            waiting += [(name[:50] if where == "body" else where, each) for name, each in named]
+            if isinstance(part, dict) and not depth:
+                waiting += [(_shown(name), each, 1) for name, each in part.items()]
+            else:
+                waiting += [(where, each, depth + 1) for each in (part.values() if isinstance(part, dict) else part)]
+
+
+def _shown(name: str) -> str:
+    """A caller's word for a field, if it can be one of ours."""
+    return name if name.isascii() and name.isidentifier() and len(name) <= _LONGEST_NAME else "body"

@@ -14,7 +14,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -183,8 +183,11 @@ def _write(path: Path, keys: Sequence[Key]) -> None:
             os.fsync(file.fileno())
         if path.exists():
             before, now = path.stat(), Path(draft).stat()
-            if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+            if before.st_uid != now.st_uid:
                 os.chown(draft, before.st_uid, before.st_gid)
+            elif before.st_gid != now.st_gid:
+                with suppress(PermissionError):  # its owner is not of that group
+                    os.chown(draft, -1, before.st_gid)
             Path(draft).chmod(stat.S_IMODE(before.st_mode))
         Path(draft).replace(path)
     except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import NoReturn, cast
 
@@ -25,6 +26,7 @@ from serving.settings import Settings
 _GRACE_SECONDS = 30
 _IN_A_ROW = 32  # connections taken at once: the reserve of descriptors holds some such rows until they are refused
 _QUEUE = 2048
+_LOOK_SECONDS = 0.1
 
 
 def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
@@ -90,5 +92,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         cast(FastAPI, self.config.app).state.ready = False
-        await sleep(self._drain)
+        end = time.monotonic() + self._drain
+        while time.monotonic() < end and not self.force_exit:  # which a second Ctrl-C asks for
+            await sleep(_LOOK_SECONDS)
         await super().shutdown(sockets)

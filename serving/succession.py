@@ -101,7 +101,7 @@ class Succession:
                 with self._in_plain_words():
                     self._take(await self._open(await to_thread.run_sync(self._champion)))
             except Exception as error:  # whatever is on that disk, the present model goes on
-                self._again = time.monotonic() + min(_LONGEST_PAUSE, 2.0**self._tries)
+                self._again = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** min(self._tries, 30))
                 self._tries += 1
                 if str(error) != self.failure:
                     _log.warning("the champion is not served, %s goes on: %s", self.served, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import Headers, MutableHeaders
@@ -41,7 +42,7 @@ class Watch:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = call.id
                 if call.model:  # for protocols whose answers have no place for it
-                    headers["X-Model"] = call.model
+                    headers["X-Model"] = quote(call.model)
             await send(message)
 
         try:

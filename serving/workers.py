@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe, wait
@@ -54,6 +54,11 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
     with _counted_together() as counts, working(settings):
         _Supervisor(settings.model_copy(update={"threads": threads}), listener, counts, say).run()
     sys.exit(0)
+
+
+def pause(failures: int) -> float:
+    """Seconds until a worker is tried again, after so many failures before this one."""
+    return min(_LONGEST_PAUSE, _PAUSE_SECONDS * 2.0 ** min(failures, 30))
 
 
 def threads_of(settings: Settings, processors: int) -> int:
@@ -150,19 +155,22 @@ class _Supervisor:
         self._failed(worker.failures, why, worker.process.pid)
 
     def _failed(self, failures: int, why: TympanError, process: int | None = None) -> None:
-        """A worker did not start, after so many before it: try again later, or give it up."""
+        """A worker did not start, after so many before it: try again later, or end if there is none left."""
         if not self._said:
             raise why
         _log.warning("a worker did not start: %s", why, extra={"facts": {"process": process}})
-        self._due.append((time.monotonic() + min(_LONGEST_PAUSE, _PAUSE_SECONDS * 2**failures), failures + 1))
+        self._due.append((time.monotonic() + pause(failures), failures + 1))
         if not self._workers and min(tries for _, tries in self._due) >= _STARTS:
-            raise WorkerError("workers", "are all given up", f"The last one: {why}")
+            raise WorkerError("workers", "do not start any more", f"The last one: {why}")
 
     def _bury(self, worker: _Worker) -> None:
         worker.process.join()
         worker.line.close()
         self._workers.remove(worker)
         mark_process_dead(worker.process.pid, str(self._counts))  # type: ignore[no-untyped-call]
+        if not worker.ready:  # it counted nothing that anybody would miss, and many may follow it
+            for file in self._counts.glob(f"*_{worker.process.pid}.db"):
+                file.unlink(missing_ok=True)
 
     def _stop(self) -> None:
         self._listener.close()  # the last worker to stop listening is then the end of it
@@ -184,9 +192,7 @@ def _counted_together() -> Iterator[Path]:
         yield Path(given)
         return
     try:
-        # In memory if it can be: numbers are written through a map of the file, and a disk that is full kills whoever
-        # writes so.
-        folder = tempfile.TemporaryDirectory(prefix="tympan-", dir=_place())
+        folder = _in_memory() or tempfile.TemporaryDirectory(prefix="tympan-")
     except OSError as error:
         raise SettingsError(_COUNTS, f"is not set, and no folder can be made: {error.strerror}", "Set it") from error
     with folder as path:
@@ -194,9 +200,12 @@ def _counted_together() -> Iterator[Path]:
         yield Path(path)
 
 
-def _place() -> str | None:
-    """Where that folder goes; None for the usual place."""
-    return _MEMORY if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) else None
+def _in_memory() -> tempfile.TemporaryDirectory[str] | None:
+    """A folder in memory, if there may be one: numbers are written through a map, and a full disk kills who does so."""
+    if "TMPDIR" not in os.environ:
+        with suppress(OSError):
+            return tempfile.TemporaryDirectory(prefix="tympan-", dir=_MEMORY)
+    return None
 
 
 def _work(settings: Settings, listener: socket, line: Connection) -> None:

@@ -60,7 +60,7 @@ class Network(nn.Module):
 
     def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
         """What the heads see, (texts, width), of tokens' `states` (texts, length, …); `marked` are the target's."""
-        return torch.cat([mean(states, shares(each)) for each in (mask, marked)], dim=1)
+        return torch.cat([weighted_sum(states, normalised(each)) for each in (mask, marked)], dim=1)
 
     def scores(self, vectors: Tensor) -> Tensor:
         """The logits (texts, labels) of vectors."""
@@ -116,12 +116,12 @@ class TokenEmbedding(nn.Module):
         return torch.where((ids >= self.split).unsqueeze(-1), new, own)
 
 
-def shares(mask: Tensor) -> Tensor:
+def normalised(mask: Tensor) -> Tensor:
     """Each row (texts, length) divided by its sum, or noughts if that is nought."""
     return mask / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def mean(states: Tensor, weights: Tensor) -> Tensor:
+def weighted_sum(states: Tensor, weights: Tensor) -> Tensor:
     """The sum of tokens' vectors (texts, length, width) by their weights (texts, length): (texts, width)."""
     found: Tensor = (states * weights.unsqueeze(-1)).sum(dim=1)
     return found

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from labels.record import Record
 from model.taxonomy import Group, Taxonomy
+from model.watchlist import OTHER, TARGET
 from training import network as networks
 from training.encoder import Encoder
 from training.examples import Examples
@@ -47,11 +48,11 @@ class Noisy(Examples):
 
 
 def noisy(text: str, chance: random.Random) -> str:
-    """A text with one kind of noise or two; words in brackets, which stand for organisations, stay."""
+    """A text with one kind of noise or two; what stands for an organisation stays."""
     kinds: tuple[Callable[[str], str], ...] = (_plain, str.lower, str.upper, lambda word: _mistyped(word, chance))
     words = text.split(" ")
     for kind in chance.sample(kinds, chance.choice((1, 1, 2))):
-        words = [word if word.startswith("[") else kind(word) for word in words]
+        words = [word if TARGET in word or OTHER in word else kind(word) for word in words]
     return " ".join(words)
 
 
@@ -106,8 +107,8 @@ class Single(Network):
 
     def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
         share = self.share * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
-        weights = (1 - share) * networks.shares(mask) + share * networks.shares(marked)
-        return networks.mean(states, weights)
+        weights = (1 - share) * networks.normalised(mask) + share * networks.normalised(marked)
+        return networks.weighted_sum(states, weights)
 
 
 class Even(Single):

@@ -44,7 +44,7 @@ def test_losses_are_least_where_the_network_is_right(encoder_folder: Path) -> No
 
 
 def test_noise_changes_a_text_and_not_who_is_meant() -> None:
-    text, chance = "Déjà trois semaines sans réseau chez [TARGET], et [OTHER] propose mieux", random.Random(0)  # noqa: S311 — no secret
+    text, chance = "Déjà trois semaines sans réseau chez [TARGET], et l'[OTHER] propose mieux", random.Random(0)  # noqa: S311 — no secret
     found = {noisy(text, chance) for _ in range(50)}
     assert len(found) > 10
     assert all("[TARGET]" in each and "[OTHER]" in each for each in found)

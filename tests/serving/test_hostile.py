@@ -30,20 +30,21 @@ def hasty(bundle: Path) -> Iterator[Running]:
 
 def test_bodies_are_bounded_together(bundle: Path) -> None:
     """Each is short enough, and none is whole: nobody is to hold the memory of all."""
-    running = start(bundle, "--threads", "1", TYMPAN_MAX_BYTES="1000")
+    running = start(bundle, "--threads", "1", TYMPAN_MAX_BYTES="100000")
     try:
         with ExitStack() as open_ones, httpx.Client(base_url=running.url) as client:
             for _ in range(64):
                 connection = open_ones.enter_context(connect(running))
-                connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n" + b" " * 999)
+                connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + b" " * 99_999)
             time.sleep(0.5)
-            answer = client.post("/v1/tag", json={"mentions": [{"id": "a", "text": "panne " * 20}]})
+            tag(client, "panne")  # for a little there is always room
+            answer = client.post("/v1/tag", json={"mentions": [{"id": "a", "text": "panne " * 3000}]})
             assert "holds as many bodies as it can" in problem(answer, 429)["detail"]
             assert answer.headers["Retry-After"] == "1"
             assert client.get("/health").status_code == 200
             open_ones.close()
             time.sleep(0.5)
-            tag(client, "panne " * 20)
+            tag(client, "panne " * 3000)
     finally:
         stop(running)
 

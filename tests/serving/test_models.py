@@ -263,7 +263,7 @@ def test_a_pointer_that_cannot_be_followed_is_logged_once_and_shown(fresh: Held,
             found = shown(client)
             assert (found["served"], found["champion"]) == (fresh.first, version)
             assert "was altered" in found["failure"]
-            threading.Event().wait(0.5)  # ten more looks
+            threading.Event().wait(1.5)  # many more looks, and another try
             assert intents(client) == (fresh.first, ["friction"])
             assert activate(client, fresh.first).status_code == 200
             assert shown(client)["failure"] is None

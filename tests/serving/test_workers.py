@@ -19,7 +19,7 @@ import pytest
 
 from model.registry import Registry
 from serving.settings import Settings
-from serving.workers import threads_of
+from serving.workers import pause, threads_of
 from tests.bundles import keyword_bundle
 from tests.serving.calls import tag
 from tests.serving.conftest import Running, start
@@ -236,8 +236,13 @@ def test_a_worker_that_dies_again_and_again_at_start_is_tried_until_it_does_not(
         with httpx.Client(base_url=running.url, timeout=120) as client:
             tag(client, "panne")
         curse.unlink()
-        until(lambda: len(workers(running)) == 2)
+        until(lambda: len(workers(running)) == 2 and _logged(running, "a worker did not start") >= 3)
         assert second in workers(running)
+        assert first not in workers(running)
+
+
+def test_pauses_double_up_to_a_minute_and_go_on_for_ever() -> None:
+    assert [pause(failures) for failures in (0, 1, 2, 6, 7, 5_000)] == [0.5, 1, 2, 32, 60, 60]
 
 
 def test_when_no_worker_starts_any_more_the_service_ends(bundle: Path, curse: Path) -> None:
@@ -247,7 +252,9 @@ def test_when_no_worker_starts_any_more_the_service_ends(bundle: Path, curse: Pa
             os.kill(one, signal.SIGKILL)
         assert running.process.wait(timeout=120) == 2
         assert _logged(running, "a worker did not start") >= 10
-        assert running.logged()[-1].startswith("tympan: workers: are all given up. The last one: worker: died before")
+        assert running.logged()[-1].startswith(
+            "tympan: workers: do not start any more. The last one: worker: died before"
+        )
 
 
 def _logged(running: Running, said: str) -> int:
