@@ -62,7 +62,7 @@ def main(
 
     For example:
 
-    python -m benchmarks.ablations --data ../shared/data --markdown docs/training.md
+    python -m benchmarks.ablations --data ../shared/data --markdown ablations.md
 
     python -m benchmarks.ablations --data ../shared/data --only "focal loss" --seeds 1 --one-in 50 --epochs 1
     """
