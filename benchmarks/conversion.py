@@ -38,12 +38,12 @@ def for_transformers(bundle: Bundle, folder: Path) -> MeanPooledForSequenceClass
     layers = {
         name.replace("encoder.", "bert.", 1): values for name, values in found.items() if not name.startswith("heads.")
     }
-    weight, bias = (torch.cat([found[f"heads.{head}.{part}"] for head in heads]) for part in ("weight", "bias"))
+    for part in ("weight", "bias"):
+        layers[f"classifier.{part}"] = torch.cat([found[f"heads.{head}.{part}"] for head in heads])
     config = weights.config(bundle, vocabulary=len(rows))
     network = MeanPooledForSequenceClassification(config)
     network.eval()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-    seen = weight[:, : config.hidden_size]  # the rest is for the target, which the rivals' texts do not have
-    network.load_state_dict({**layers, _WORDS: rows, "classifier.weight": seen, "classifier.bias": bias})
+    network.load_state_dict({**layers, _WORDS: rows})
     network.save_pretrained(folder)
     padding = tokenizer.id_to_token(config.pad_token_id or 0)
     wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]

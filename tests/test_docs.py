@@ -53,7 +53,7 @@ def test_every_command_that_is_shown_exists_with_its_options() -> None:
 
 def test_every_route_that_is_named_exists(service: TestClient) -> None:
     routes = {*service.get("/openapi.json").json()["paths"], "/docs", "/openapi"}
-    named = {route for _, route in found(r"(?:`(?:GET |POST )?|:8000)(/(?:v1/|label-studio/)?[a-z]+)\b(?!-)")}
+    named = {route for _, route in found(r"(?:`(?:GET |POST )?|:8000)(/(?:v1/|label-studio/)?[a-z]+)\b(?![-/])")}
     assert named >= {"/v1/tag", "/v1/taxonomy", "/v1/model", "/health", "/ready", "/docs"}
     assert named <= routes
 

@@ -20,7 +20,7 @@ from training.encoder import PACKAGE
 from training.fit import Settings
 from training.pipeline import train
 from training.plan import Plan
-from training.weights import FOLDER, outdated
+from training.weights import FOLDER
 
 FRESH = 0.5
 """The share of new records from which a model is made anew: most of what it knows would be replaced anyway."""
@@ -44,8 +44,8 @@ def make(
 
     `sides` are those of the dataset whose fingerprint is `dataset`, `new` the ids of records that the champion has not
     learnt from or that were relabelled. It is made anew from `encoder` if `anew` is set, if more than FRESH of the
-    records are new, if the champion has no weights or those of an earlier version, or if it learnt from pairs or this
-    one shall: from all labels, so that none are left to stop by. Raises as `training.pipeline.train`.
+    records are new, if the champion has no weights, or if it learnt from pairs or this one shall: from all labels, so
+    that none are left to stop by. Raises as `training.pipeline.train`.
     """
     start = champion.path / FOLDER
     every = sum(map(len, sides.values()))
@@ -64,8 +64,7 @@ def make(
         notes=(f"Of the {every:,} records that it was made from, {len(new):,} were new since {champion.version}.",),
     )
     pairs = contrast.learnt(champion.provenance) or (plan.few and few.contrasted(len(sides["train"]), plan.taxonomy))
-    usable = start.is_dir() and not outdated(start)
-    if not anew and usable and len(new) <= FRESH * every and not pairs:
+    if not anew and start.is_dir() and len(new) <= FRESH * every and not pairs:
         console.print(f"fine-tuning {champion.version} on {len(new):,} new records")
         plan = replace(plan, start=start)
         sides = {**sides, "train": replayed(sides["train"], new, seed=settings.seed)}

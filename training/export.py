@@ -37,8 +37,7 @@ _EXACT = 1e-6
 def export(network: Network, path: Path) -> None:
     """Write `network` to `path` in 32-bit floats: `input_ids`, `attention_mask` (texts, length) → `logits`, `vectors`.
 
-    The logits (texts, labels) are what is served; the vectors (texts, encoder's width), which are the means of all
-    tokens, tell whether texts have become others.
+    The logits (texts, labels) are what is served; the vectors (texts, width) tell whether texts have become others.
     """
     network.eval()
     write_graph(_Both(network), network.encoder.config, path, outputs=("logits", "vectors"))
@@ -79,11 +78,10 @@ class _Both(nn.Module):
         super().__init__()
         self.encoder, self.heads = network.encoder, network.heads
         self._vectors, self._scores = network.vectors, network.scores
-        self._width = network.encoder.config.hidden_size
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         vectors = self._vectors(input_ids, attention_mask)
-        return self._scores(vectors), vectors[:, : self._width]
+        return self._scores(vectors), vectors
 
 
 def _fusions() -> FusionOptions:

@@ -126,7 +126,7 @@ def predict(network: Network, examples: Examples, batch_size: int = 64) -> Tenso
 
 def vectors(network: Network, examples: Examples, batch_size: int = 64) -> Tensor:
     """What the heads would see of each text (texts, width), in the order of `examples`."""
-    return _computed(network, network.vectors, examples, network.width, batch_size)
+    return _computed(network, network.vectors, examples, network.encoder.config.hidden_size, batch_size)
 
 
 def _computed(

@@ -1,8 +1,8 @@
 """The classifier: an encoder, the mean of its token vectors, and one linear head for each group of tags.
 
-Beside the mean of all tokens the heads see that of the target's own, so that what is said of one organisation is told
-from what is said of another (after Gao et al., "Target-dependent sentiment classification with BERT", 2019, who pool
-over the target alone). In a text that marks no target it is nought.
+Where a text marks its target, half of what the heads see is the mean of the target's own tokens, so that what is said
+of one organisation is told from what is said of another (after Gao et al., "Target-dependent sentiment classification
+with BERT", 2019, who pool over the target alone).
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from model.taxonomy import Group, Taxonomy
 from model.watchlist import TARGET
 from training.encoder import Encoder
+
+TARGET_SHARE = 0.5
+"""How much of the pooled vector is of the target's tokens, in a text that marks one."""
 
 
 class Network(nn.Module):
@@ -35,9 +38,7 @@ class Network(nn.Module):
         self.target = encoder.tokenizer.token_to_id(TARGET)
         self.taxonomy = taxonomy
         self.dropout = nn.Dropout(dropout)
-        self.width = 2 * encoder.width
-        """Length of what the heads see of a text: first the mean of all its tokens, then that of its target's."""
-        self.heads = nn.ModuleList(nn.Linear(self.width, len(group.tags)) for group in taxonomy.groups)
+        self.heads = nn.ModuleList(nn.Linear(encoder.width, len(group.tags)) for group in taxonomy.groups)
 
     def start_from_shares(self, targets: Tensor, known: Tensor) -> None:
         """Let the heads' offsets say how frequent each tag is among `targets`, so that training need not find out."""
@@ -59,8 +60,9 @@ class Network(nn.Module):
         return self.pooled(states, mask, mask * (input_ids == self.target))
 
     def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
-        """What the heads see, (texts, width), of tokens' `states` (texts, length, …); `marked` are the target's."""
-        return torch.cat([weighted_sum(states, normalised(each)) for each in (mask, marked)], dim=1)
+        """One vector a text, (texts, width), of its tokens' `states`; `marked` are those of its target."""
+        share = TARGET_SHARE * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
+        return weighted_sum(states, (1 - share) * normalised(mask) + share * normalised(marked))
 
     def scores(self, vectors: Tensor) -> Tensor:
         """The logits (texts, labels) of vectors."""

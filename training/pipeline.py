@@ -68,7 +68,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         earlier.give(network)
     data = fingerprint([record for found in sides.values() for record in found])
     origin = earlier.identity if earlier else encoder.name
-    run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)} {network.width}"
+    run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
     state, how = _learn(network, examples, plan, work / "fit", run, console)
     provenance = {**_provenance(plan, encoder.name, data, sides, state, network), **how}
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -81,23 +81,11 @@ def load(folder: Path) -> Weights:
         tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise TrainingError(str(folder), "is missing or altered", "Retrain from the encoder: --anew") from error
-    if outdated(folder):
-        raise TrainingError(str(folder), "is of an earlier version of Tympan", "Retrain from the encoder: --anew")
     network = AutoModel.from_config(config, add_pooling_layer=False)  # type: ignore[no-untyped-call]  # as below, theirs
     rows = torch.cat([tensors[_OWN], tensors[_NEW]])[: config.vocab_size]
     network.set_input_embeddings(torch.nn.Embedding(rows.shape[0], rows.shape[1], _weight=rows))
     encoder = Encoder(network, tokenizer, manifest["encoder"], added=config.vocab_size - len(tensors[_OWN]))
     return Weights(encoder, tensors, tuple(manifest["labels"]), manifest["files"][_MODEL])
-
-
-def outdated(folder: Path) -> bool:
-    """Whether the weights are of an earlier version, in which the heads saw one mean and not two: see `network.py`."""
-    try:
-        with safe_open(folder / _MODEL, framework="pt") as file:
-            seen, width = (file.get_slice(name).get_shape()[1] for name in (f"{_HEADS}0.weight", _OWN))
-    except (OSError, SafetensorError):  # `load` says what is wrong with it
-        return False
-    return bool(seen != 2 * width)
 
 
 def _outputs(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
@@ -95,26 +96,22 @@ class Asymmetric(Network):
         return (cells * known).sum() / len(logits)
 
 
-class Single(Network):
-    """Heads that see one vector: the mean of all tokens, half of it that of the target's where there is one."""
+class Even(Network):
+    """The mean of all tokens, whatever the target."""
 
-    share = 0.5
+    def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
+        return networks.weighted_sum(states, networks.normalised(mask))
+
+
+class Beside(Network):
+    """The mean of all tokens, and beside it that of the target's."""
 
     def __init__(self, encoder: Encoder, taxonomy: Taxonomy, *, dropout: float = 0.1, train_embeddings: bool) -> None:
         super().__init__(encoder, taxonomy, dropout=dropout, train_embeddings=train_embeddings)
-        self.width = encoder.width
-        self.heads = nn.ModuleList(nn.Linear(self.width, len(group.tags)) for group in taxonomy.groups)
+        self.heads = nn.ModuleList(nn.Linear(2 * encoder.width, len(group.tags)) for group in taxonomy.groups)
 
     def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
-        share = self.share * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
-        weights = (1 - share) * networks.normalised(mask) + share * networks.normalised(marked)
-        return networks.weighted_sum(states, weights)
-
-
-class Even(Single):
-    """The mean of all tokens, whatever the target."""
-
-    share = 0.0
+        return torch.cat([networks.weighted_sum(states, networks.normalised(each)) for each in (mask, marked)], dim=1)
 
 
 @dataclass(frozen=True)
@@ -135,6 +132,6 @@ CHOICES: Mapping[str, Choice] = {
     "focal loss": Choice(network=Focal),
     "asymmetric loss": Choice(network=Asymmetric),
     "noise in the texts": Choice(examples=Noisy),
-    "the target's mean within that of all": Choice(network=Single),
-    "no mean of the target": Choice(network=Even),
+    "no share of the target": Choice(network=Even),
+    "the target's mean beside that of all": Choice(network=Beside),
 }

@@ -55,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def training(data: Path, source: Path, output: Path) -> Sequence[str | Path]:
     named = ("--data", data / "records.jsonl", "--taxonomy", data / "toy.toml", "--encoder", source, "-o", output)
-    return ("train", *named, "--epochs", "6", "--learning-rate", "0.01", "--max-length", "32")
+    return ("train", *named, "--epochs", "4", "--learning-rate", "0.01", "--max-length", "32")
 
 
 @pytest.fixture(scope="session")

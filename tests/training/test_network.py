@@ -64,17 +64,19 @@ def test_mixed_precision_learns_nearly_the_same_and_answers_exactly_the_same(
         assert (learnt[True][name] - gradient).norm() <= 0.05 * gradient.norm() + 1e-6, name
 
 
-def test_the_heads_see_the_mean_of_all_tokens_and_that_of_the_targets(network: Network, encoder: Encoder) -> None:
+def test_a_text_is_the_mean_of_its_tokens_and_half_that_of_its_targets(network: Network, encoder: Encoder) -> None:
     texts = ["where is it", f"{OTHER} is worse", f"{TARGET} is better than {OTHER} and {TARGET} knows"]
     ids, mask = padded(encoder, texts)
     network.eval()
     states = network.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     for row in range(len(texts)):
         own = states[row][mask[row] > 0]
+        pooled = own.mean(dim=0)
         marked = states[row][ids[row] == network.target]
         assert len(marked) == texts[row].count(TARGET)
-        towards = marked.mean(dim=0) if len(marked) else torch.zeros_like(own[0])
-        wanted = torch.cat([head(torch.cat([own.mean(dim=0), towards])) for head in network.heads])
+        if len(marked):
+            pooled = (pooled + marked.mean(dim=0)) / 2
+        wanted = torch.cat([head(pooled) for head in network.heads])
         assert torch.allclose(network(ids, mask)[row], wanted, atol=1e-6)
 
 
