@@ -39,8 +39,8 @@ def test_a_bad_entry_of_a_list_is_named_by_the_variable_of_the_list() -> None:
 
 def test_every_setting_is_read_from_the_environment() -> None:
     given = {"HOST": "::1", "PORT": "1", "BUNDLE": "b", "RELOAD_SECONDS": "5.5", "MAX_MENTIONS": "2"}
-    given |= {"MAX_BYTES": "3", "MAX_UNPACKED": "10", "RECEIVE_SECONDS": "9", "WORKERS": "2", "THREADS": "4"}
-    given |= {"TIMEOUT_MS": "6", "QUEUE_TOKENS": "7", "CACHED_TEXTS": "8"}
+    given |= {"MAX_BYTES": "3", "MAX_UNPACKED": "10", "RECEIVE_SECONDS": "9", "DRAIN_SECONDS": "1.5"}
+    given |= {"WORKERS": "2", "THREADS": "4", "TIMEOUT_MS": "6", "QUEUE_TOKENS": "7", "CACHED_TEXTS": "8"}
     given |= {"LOG_FORMAT": "text", "LOG_LEVEL": "error", "STATE": "s", "LABEL_STUDIO_USER": "u"}
     given |= {
         "LABEL_STUDIO_PASSWORD": "p",
