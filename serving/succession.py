@@ -23,12 +23,13 @@ from starlette.datastructures import State
 from model.errors import BundleError, RegistryError, TympanError
 from model.registry import Registry
 from model.tagger import Tagger
+from serving.backoff import pause
 from serving.errors import NotHeldError, UnfitModelError
 from serving.memory import give_back
 from serving.service import Service
 
 _log = logging.getLogger(__name__)
-_LONGEST_PAUSE = 60.0  # seconds, between two tries to follow a pointer
+_PAUSE_SECONDS = 1.0  # between the first two tries to follow a pointer
 _Found = TypeVar("_Found")
 
 
@@ -101,7 +102,7 @@ class Succession:
                 with self._in_plain_words():
                     self._take(await self._open(await to_thread.run_sync(self._champion)))
             except Exception as error:  # whatever is on that disk, the present model goes on
-                self._again = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** min(self._tries, 30))
+                self._again = time.monotonic() + pause(self._tries, first=_PAUSE_SECONDS)
                 self._tries += 1
                 if str(error) != self.failure:
                     _log.warning("the champion is not served, %s goes on: %s", self.served, error)

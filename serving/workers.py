@@ -29,14 +29,14 @@ from model.errors import TympanError
 from model.processor import processor_limit
 from serving import logs
 from serving.address import bind
+from serving.backoff import pause
 from serving.errors import SettingsError, WorkerError
 from serving.jobs.keeper import working
 from serving.settings import Settings
 
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own: a folder in which processes keep their numbers
 _STARTS = 5  # in a row of every worker that come to nothing, after which the service ends
-_PAUSE_SECONDS = 0.5  # after the first of them, and twice as long after each other, up to:
-_LONGEST_PAUSE = 60.0
+_PAUSE_SECONDS = 0.5  # after the first of them
 _MEMORY = "/dev/shm"  # noqa: S108 — a folder with a name of its own is made there
 _STOP_SECONDS = 40  # more than a worker gives its requests
 _log = logging.getLogger(__name__)
@@ -54,11 +54,6 @@ def run(settings: Settings, *, say: Callable[[str], None]) -> NoReturn:
     with _counted_together() as counts, working(settings):
         _Supervisor(settings.model_copy(update={"threads": threads}), listener, counts, say).run()
     sys.exit(0)
-
-
-def pause(failures: int) -> float:
-    """Seconds until a worker is tried again, after so many failures before this one."""
-    return min(_LONGEST_PAUSE, _PAUSE_SECONDS * 2.0 ** min(failures, 30))
 
 
 def threads_of(settings: Settings, processors: int) -> int:
@@ -159,7 +154,7 @@ class _Supervisor:
         if not self._said:
             raise why
         _log.warning("a worker did not start: %s", why, extra={"facts": {"process": process}})
-        self._due.append((time.monotonic() + pause(failures), failures + 1))
+        self._due.append((time.monotonic() + pause(failures, first=_PAUSE_SECONDS), failures + 1))
         if not self._workers and min(tries for _, tries in self._due) >= _STARTS:
             raise WorkerError("workers", "do not start any more", f"The last one: {why}")
 

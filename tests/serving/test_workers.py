@@ -18,8 +18,9 @@ import httpx
 import pytest
 
 from model.registry import Registry
+from serving.backoff import pause
 from serving.settings import Settings
-from serving.workers import pause, threads_of
+from serving.workers import threads_of
 from tests.bundles import keyword_bundle
 from tests.serving.calls import tag
 from tests.serving.conftest import Running, start
@@ -242,7 +243,7 @@ def test_a_worker_that_dies_again_and_again_at_start_is_tried_until_it_does_not(
 
 
 def test_pauses_double_up_to_a_minute_and_go_on_for_ever() -> None:
-    assert [pause(failures) for failures in (0, 1, 2, 6, 7, 5_000)] == [0.5, 1, 2, 32, 60, 60]
+    assert [pause(failures, first=0.5) for failures in (0, 1, 2, 6, 7, 5_000)] == [0.5, 1, 2, 32, 60, 60]
 
 
 def test_when_no_worker_starts_any_more_the_service_ends(bundle: Path, curse: Path) -> None:
