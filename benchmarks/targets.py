@@ -1,0 +1,91 @@
+"""Who is meant: how often a bundle gives the whole right set of intents where a mention names several organisations.
+
+Whole sets are compared, since one tag that is given to the wrong organisation sends somebody after the wrong customer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from sklearn.metrics import f1_score
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.places import CORPORA
+from benchmarks.report import MarkdownOption, Report, Table, percent, start
+from benchmarks.texts import BundleOption
+from labels.dataset import fingerprint
+from labels.record import Record, read
+from labels.split import split
+from model.bundle import PRETRAINED
+from model.tagger import Tagger
+from model.watchlist import Watchlist
+from training.evaluate import labelled
+
+app = typer.Typer(add_completion=False, help="Who of several organisations is meant.")
+
+Flags = npt.NDArray[np.bool_]
+GROUP = "intent"
+
+
+@app.command()
+def main(
+    bundle: BundleOption = PRETRAINED,
+    corpora: Annotated[Path, typer.Option(help="The records that it was trained of.", show_default="ours")] = CORPORA,
+    markdown: MarkdownOption = None,
+) -> None:
+    """Tag the test side, and count whole sets of intents that are right, by how many organisations a mention names.
+
+    For example:
+
+    python -m benchmarks.targets --markdown docs/training.md
+    """
+    tagger = Tagger.load(bundle)
+    records = read(corpora, tagger.taxonomy)
+    if tagger.bundle.provenance.get("data") != fingerprint(records):
+        problem = f"are not the records that {tagger.bundle.version} was made of"
+        raise BenchmarkError(str(corpora), problem, "Give those, so that none of the test side was learnt")
+    measure(tagger, split(records)["test"]).give(markdown)
+
+
+def measure(tagger: Tagger, records: Sequence[Record]) -> Report:
+    """What `main` shows, of records from which the tagger has learnt nothing."""
+    columns = tagger.taxonomy.slices[GROUP]
+    given = tagger.decoder.decisions(tagger.probabilities([record.prepared() for record in records]))[:, columns]
+    wanted, cells = (cells[:, columns] for cells in labelled(records, tagger.taxonomy))
+    several = np.array([len(Watchlist(record.watchlist).found(record.text)) > 1 for record in records])
+    languages = np.array([record.lang for record in records])
+    parts = {"one organisation or none": ~several, "several": several}
+    parts |= {f"several, {language}": several & (languages == language) for language in sorted(set(languages))}
+    right = np.asarray(((given == wanted) | ~cells).all(axis=1))
+    others = ~right & _of_others(records, given, wanted)
+    rows = []
+    for name, part in parts.items():
+        if part.any():
+            micro = f1_score((wanted & cells)[part], (given & cells)[part], average="micro", zero_division=0.0)
+            shares = (right[part].mean(), others[part].mean(), micro)
+            rows.append((name, f"{part.sum():,}", *(percent(float(share), 1) for share in shares)))
+    heading = ("the mention names", "records", "whole set right, %", "set of another named, %", "micro-F1")
+    note = f"Intents that {tagger.bundle.version} gives to records of the test side, one for each organisation named."
+    return Report((Table("Who is meant", heading, tuple(rows)),), (note,))
+
+
+def _of_others(records: Sequence[Record], given: Flags, wanted: Flags) -> Flags:
+    """Whether what was given to each record is right for another organisation that the same text names."""
+    rows = defaultdict(list)
+    for row, record in enumerate(records):
+        rows[record.lang, record.text].append(row)
+    found = np.zeros(len(records), dtype=np.bool_)
+    for same in rows.values():
+        for row in same:
+            found[row] = any((given[row] == wanted[other]).all() for other in same if other != row)
+    return found
+
+
+if __name__ == "__main__":
+    start(app)
