@@ -36,7 +36,7 @@ GROUP = "intent"
 @app.command()
 def main(
     bundle: BundleOption = PRETRAINED,
-    corpora: Annotated[Path, typer.Option(help="The records that it was trained of.", show_default="ours")] = CORPORA,
+    corpora: Annotated[Path, typer.Option(help="The records that it was made from.", show_default="ours")] = CORPORA,
     markdown: MarkdownOption = None,
 ) -> None:
     """Tag the test side, and count whole sets of intents that are right, by how many organisations a mention names.
@@ -70,8 +70,10 @@ def measure(tagger: Tagger, records: Sequence[Record]) -> Report:
             micro = f1_score((wanted & cells)[part], (given & cells)[part], average="micro", zero_division=0.0)
             shares = (right[part].mean(), others[part].mean(), micro)
             rows.append((name, f"{part.sum():,}", *(percent(float(share), 1) for share in shares)))
-    heading = ("the mention names", "records", "whole set right, %", "set of another named, %", "micro-F1")
-    note = f"Intents that {tagger.bundle.version} gives to records of the test side, one for each organisation named."
+    heading = ("the mention names", "records", "whole set right, %", "set of another, %", "micro-F1")
+    note = (
+        f"Intents that {tagger.bundle.version} gives to records of the test side, one for each organisation named. "
+        "That of another: wrong for this organisation, and right for another that the same text names."
     return Report((Table("Who is meant", heading, tuple(rows)),), (note,))
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 @pytest.mark.parametrize(
     "name",
     [
-        *("speed", "vocabulary", "quantisation", "agreement", "corpora"),
+        *("speed", "vocabulary", "quantisation", "agreement", "corpora", "targets"),
         *("labelling", "confirmation", "load", "faults", "exports", "quality", "few_labels", "ablations"),
     ],
 )
