@@ -79,7 +79,10 @@ def main(
     tagger, records = Tagger.load(bundle), read(data, watchlist=watchlist)
     reports = measure(tagger, records)
     if output:
-        output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+        try:
+            output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BenchmarkError(str(output), "cannot be written", "Choose another place: --json") from error
     found = report(reports, baseline(records, corpora, tagger.taxonomy) if corpora else None)
     found.give(markdown)
     if card:

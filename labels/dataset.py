@@ -93,11 +93,17 @@ def save(
     return manifest
 
 
-def load(folder: str | Path) -> dict[str, list[Record]]:
-    """Read what `save` wrote: side → its records. DatasetError if a file is missing or a record was altered."""
+def load(folder: str | Path, taxonomy: Taxonomy | None = None) -> dict[str, list[Record]]:
+    """Read what `save` wrote: side → its records.
+
+    DatasetError if a file is missing, a record was altered, or the labels are of another tag set than `taxonomy`.
+    """
     parquet = library("pyarrow.parquet")
     folder = current(folder)
     manifest = manifest_of(folder)
+    if taxonomy and manifest["taxonomy"] != taxonomy.id:
+        problem = f"is labelled with {manifest['taxonomy']}, not {taxonomy.id}"
+        raise DatasetError(str(folder), problem, "Give its tag set, or model")
     sides = {}
     for name, side in manifest["sides"].items():
         file = folder / f"{name}.parquet"

@@ -81,7 +81,7 @@ def wording(prepared: str) -> str:
 def _readable(text: str) -> str:
     text = _visible(text)
     text = _AMPERSAND.sub("&", _ENTITY.sub(lambda match: _ENTITIES[match.group(1)], text))
-    return _URL.sub("http", text)
+    return _SPACE.sub(" ", _URL.sub("http", text))  # one space between the words of a name too
 
 
 def _visible(text: str) -> str:

@@ -181,6 +181,9 @@ class Taxonomy:
             raise TaxonomyError(source, f"is not TOML: {error}") from error
         _check_keys(data, {"name", "version", "groups"}, source)
         name, version = _text(data, "name", source), _text(data, "version", source)
+        if name.startswith(".") or not name.isprintable() or set(name) & {"/", "\\"}:
+            remedy = "Leave out slashes, control characters and a point at the beginning: it becomes a folder's name"
+            raise TaxonomyError(f"{source}: name", f"is {name!r}", remedy)
         groups = data.get("groups")
         if not isinstance(groups, dict) or not groups:
             raise TaxonomyError(f"{source}: groups", "is missing or empty", "Add a table [groups.NAME]")

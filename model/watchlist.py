@@ -30,13 +30,13 @@ class Organisation:
     def from_dict(cls, data: Mapping[str, Any]) -> Organisation:
         """Check and read `{"name", "role", "aliases"}`; WatchlistError names the field."""
         name, role, aliases = data.get("name"), data.get("role", "brand"), data.get("aliases", [])
-        if not isinstance(name, str) or not _fold(name).strip("@# "):
+        if not isinstance(name, str) or not _searched(name):
             raise WatchlistError("watchlist.name", "is missing or empty", "Give every organisation a name")
         if role not in get_args(Role):
             raise WatchlistError(f"watchlist.{name}.role", f"is {role!r}", f"Legal: {', '.join(get_args(Role))}")
         if not isinstance(aliases, Sequence) or isinstance(aliases, str):
             raise WatchlistError(f"watchlist.{name}.aliases", "is no list", 'Write ["alias", …]')
-        if not all(isinstance(alias, str) and _fold(alias).strip("@# ") for alias in aliases):
+        if not all(isinstance(alias, str) and _searched(alias) for alias in aliases):
             raise WatchlistError(f"watchlist.{name}.aliases", "holds an empty name", "Remove it")
         return cls(name, role, tuple(aliases))
 
@@ -55,7 +55,7 @@ class Watchlist:
             if organisation.name in self._owner.values():
                 raise WatchlistError(f"watchlist.{organisation.name}", "is listed twice", "Keep one entry")
             for alias in (organisation.name, *organisation.aliases):
-                self._owner.setdefault(_fold(alias).strip("@# "), organisation.name)
+                self._owner.setdefault(_searched(alias), organisation.name)
         names = sorted(map(re.escape, self._owner), key=len, reverse=True)
         # The two tokens come first: an organisation called Target must not be found inside "[TARGET]".
         tokens = "|".join(re.escape(token.lower()) for token in (TARGET, OTHER))
@@ -98,7 +98,7 @@ class Watchlist:
 
     def get(self, name: str) -> Organisation:
         """The organisation called `name`, or known by it as an alias, in any case; WatchlistError if there is none."""
-        owner = self._owner.get(_fold(name).strip("@# "))
+        owner = self._owner.get(_searched(name))
         for organisation in self.organisations:
             if organisation.name in (name, owner):
                 return organisation
@@ -141,6 +141,11 @@ def considered(watchlist: Watchlist, target: str | None) -> tuple[Watchlist, str
     if not watchlist:
         watchlist = Watchlist([Organisation(target)])
     return watchlist, watchlist.get(target).name
+
+
+def _searched(name: str) -> str:
+    """A name as it is looked for: composed and with single spaces, as `model.mention.prepare` makes texts."""
+    return _fold(" ".join(unicodedata.normalize("NFC", name).split())).strip("@# ")
 
 
 def _fold(text: str) -> str:

@@ -11,8 +11,8 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
-def tiny_encoder(folder: Path, texts: list[str]) -> Path:
-    """Write a BERT of 2 layers and width 32, with a Unigram tokenizer learnt from `texts`, to `folder`."""
+def tiny_encoder(folder: Path, texts: list[str], *, width: int = 32) -> Path:
+    """Write a BERT of 2 layers, with a Unigram tokenizer learnt from `texts`, to `folder`."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -24,7 +24,7 @@ def tiny_encoder(folder: Path, texts: list[str]) -> Path:
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
+        hidden_size=width,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,

@@ -1,8 +1,9 @@
 """From validation outputs to probabilities that mean what they say, and to the thresholds of each tag.
 
 With few cases a tag's own fit is noise, so that every estimate is shrunk towards its group's, which is made from
-all cells of the group together: weight n / (n + PRIOR) for the tag's own, n being its cases. The group's is shrunk
-likewise towards none at all: probabilities as they are, and a threshold of one half.
+all cells of the group together: a threshold by weight n / (n + PRIOR) for the tag's own, n being its cases; slope
+and offset by a normal prior of precision PRIOR around the group's, beside the likelihood of the tag's own cells. The
+group's is shrunk likewise towards none at all: probabilities as they are, and a threshold of one half.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from model.decode import Calibration, Decoder, Floats
 from model.taxonomy import Taxonomy
 
 PRIOR = 30
-"""Cases of a tag at which its own estimate and its group's weigh the same."""
+"""Cases of a tag at which its own threshold and its group's weigh the same; the precision of the prior of slopes."""
 _LOWEST, _HIGHEST = 0.15, 0.85
 _NONE = 1.0, 0.0
 """The slope and offset that change nothing."""

@@ -135,33 +135,33 @@ def evaluate(
 
 def _sides(data: Path, taxonomy: Taxonomy, seed: int) -> Mapping[str, list[Record]]:
     """The sides of a dataset as they were saved, or of records by the seeded split."""
-    from labels.dataset import current, is_dataset, load, manifest_of, split
+    from labels.dataset import is_dataset, load, split
     from labels.record import read
-    from training.errors import TrainingError
 
     if is_dataset(data):
-        if (given := manifest_of(current(data))["taxonomy"]) != taxonomy.id:
-            raise TrainingError(str(data), f"is labelled with {given}, not {taxonomy.id}", "Give its tag set, or model")
-        return load(data)
+        return load(data, taxonomy)
     return split(read(data, taxonomy), seed=seed)
 
 
 def _records(data: Path, bundle: Bundle, side: str | None, seed: int) -> Sequence[Record]:
     """All records, or those of one side; says so if that is no side that the bundle was trained with."""
-    from labels.dataset import fingerprint, is_dataset
+    from labels.dataset import is_dataset
     from labels.record import read
     from training.errors import TrainingError
+    from training.provenance import tested_on
 
-    if not side and not is_dataset(data):
-        return read(data, bundle.taxonomy)
-    sides = _sides(data, bundle.taxonomy, seed)
-    trained = bundle.provenance.get("data")
-    if side and trained and trained != fingerprint(record for found in sides.values() for record in found):
-        told = f"these are not the records that {bundle.version} was made of: it may have learnt some of this side"
-        typer.echo(told, err=True)
-    records = sides.get(side, []) if side else [record for found in sides.values() for record in found]
-    if not records:
+    if side or is_dataset(data):
+        sides = _sides(data, bundle.taxonomy, seed)
+        records = sides.get(side, []) if side else [record for found in sides.values() for record in found]
+        if side and bundle.provenance.get("tested_on") not in (None, tested_on(sides["test"])):
+            told = f"these are not the sides that {bundle.version} was made of: it may have learnt some of this one"
+            typer.echo(told, err=True)
+    else:
+        records = read(data, bundle.taxonomy)
+    if not records and side:
         raise TrainingError("--side", f"{side!r} has no records", "Choose test, validation or train")
+    if not records:
+        raise TrainingError(str(data), "has no records", "Give labelled ones")
     return records
 
 

@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from training.errors import TrainingError
 from training.examples import Examples
 from training.fit import progress, seed, vectors, warm_up_and_decay
 from training.network import Network
@@ -105,7 +106,10 @@ def _pairs(
     kinds: npt.NDArray[np.bool_], chance: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """Positions (pairs, 2) of two texts, and whether they share a tag: half of them do, if there are as many."""
-    drawn = chance.choice(np.flatnonzero(kinds.sum(axis=1)), size=(_DRAWN, 2))
+    sure = np.flatnonzero(kinds.sum(axis=1))
+    if not len(sure):
+        raise TrainingError("records", "have no text whose tags are all labelled and sure", "Label some in every group")
+    drawn = chance.choice(sure, size=(_DRAWN, 2))
     drawn = drawn[drawn[:, 0] != drawn[:, 1]]
     alike = (kinds[drawn[:, 0]] & kinds[drawn[:, 1]]).sum(axis=1) > 0
     rows = np.concatenate([np.flatnonzero(alike)[: PAIRS // 2], np.flatnonzero(~alike)[: PAIRS // 2]])

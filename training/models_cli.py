@@ -120,7 +120,7 @@ def compare(
     found, held_to = Registry(registry), Rules.load(rules)
     before, after = (Bundle.read(found.folder(version)) for version in (champion, challenger))
     held_to.check(after.taxonomy.labels, after.languages)
-    records = load(data)["test"] if is_dataset(data) else read(data, after.taxonomy)
+    records = load(data, after.taxonomy)["test"] if is_dataset(data) else read(data, after.taxonomy)
     trial = compared(before, after, records, records, rules=held_to)
     table = Table("tags", "language", "cases", champion, challenger, "change", title=str(data), title_justify="left")
     for row in rows([*trial.frozen.groups, *trial.frozen.tags]):

@@ -19,8 +19,8 @@ from model.decode import Floats
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
 from training.errors import GateError
-from training.evaluate import summary
-from training.examples import Examples, truth
+from training.evaluate import labelled, summary
+from training.examples import Examples
 from training.network import Network
 
 FROM_TORCH = 1e-3
@@ -110,18 +110,18 @@ def _lost(
     records: Sequence[Record], taxonomy: Taxonomy, before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]
 ) -> float:
     """The largest loss of macro-F1 in a group and language, 0 if there is none; GateError if over LOST_F1."""
-    targets, known = (flags > 0 for flags in truth(records, taxonomy))
+    wanted, known = labelled(records, taxonomy)
     languages = np.array([record.lang or "und" for record in records])
     largest = 0.0
     for group in taxonomy.groups:
         for language in sorted(set(languages)):
             rows = languages == language
             columns = np.arange(len(taxonomy.labels))[taxonomy.slices[group.name]]
-            columns = columns[(targets & known)[np.ix_(rows, columns)].sum(axis=0) >= SUPPORT]
+            columns = columns[(wanted & known)[np.ix_(rows, columns)].sum(axis=0) >= SUPPORT]
             if not len(columns):
                 continue
             cells = np.ix_(rows, columns)
-            scores = [summary(targets[cells], given[cells], known[cells])["macro_f1"] for given in (before, after)]
+            scores = [summary(wanted[cells], given[cells], known[cells])["macro_f1"] for given in (before, after)]
             lost = scores[0] - scores[1]
             largest = max(largest, lost)
             if lost > LOST_F1:

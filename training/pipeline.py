@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from labels.record import Record
 from model.bundle import LAYOUT, Bundle, written_whole
 from model.decode import Calibration, Floats
 from model.tagger import Tagger
+from model.taxonomy import Taxonomy
 from training import contrast, few, weights
 from training import encoder as encoders
 from training.blend import blend
@@ -28,7 +30,7 @@ from training.checkpoint import State, trained
 from training.errors import TrainingError
 from training.evaluate import evaluate
 from training.examples import Examples, truth
-from training.export import export, quantise
+from training.export import BLOCK, export, quantise
 from training.fit import fit, seed
 from training.network import Network
 from training.parity import check_export, check_quantised
@@ -45,10 +47,12 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
 
     `sides` are the records to train on, to stop and calibrate with, and to measure on: `train`, `validation`, `test`.
 
-    Killed and started again with the same arguments, it goes on from the last whole epoch. Raises TrainingError
-    for unusable data and GateError if the export answers differently from the trained network.
+    Killed and started again with the same arguments, it goes on from the last whole epoch. Raises TrainingError for
+    unusable data or a place that holds something else, and GateError if the export answers differently from the
+    trained network.
     """
     console = console or Console(stderr=True)
+    output = _place(output)
     _require(sides)
     work = output.with_name(f".{output.name}-training")
     seed(plan.settings.seed)
@@ -56,6 +60,9 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
     if earlier is None:
         console.print(f"loading the encoder {plan.encoder}")
     encoder = earlier.encoder if earlier else encoders.load(plan.encoder, keep_languages=plan.keep_languages)
+    if plan.precision == "int8" and encoder.width % BLOCK:
+        problem = f"has vectors of {encoder.width} numbers, which 8 bits need to be a multiple of {BLOCK}"
+        raise TrainingError(plan.encoder, problem, "Keep 32 bits: --precision fp32")
     network = Network(
         encoder, plan.taxonomy, dropout=plan.settings.dropout, train_embeddings=plan.settings.train_embeddings
     )
@@ -68,7 +75,7 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         earlier.give(network)
     data = fingerprint([record for found in sides.values() for record in found])
     origin = earlier.identity if earlier else encoder.name
-    run = f"{data} {origin} {plan.taxonomy.id} {','.join(plan.keep_languages)}"
+    run = f"{data} {origin} {plan.encoder} {_digest(plan.taxonomy)} {','.join(plan.keep_languages)}"
     state, how = _learn(network, examples, plan, work / "fit", run, console)
     provenance = {**_provenance(plan, encoder.name, data, sides, state, network), **how}
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)
@@ -195,6 +202,19 @@ def outputs(tagger: Tagger, records: Sequence[Record]) -> Floats:
     found = np.full((len(records), len(tagger.taxonomy.labels)), -np.inf, dtype=np.float32)
     np.maximum.at(found, [window.text for window in windows], tagger.outputs(windows))
     return found
+
+
+def _place(output: Path) -> Path:
+    """Where a bundle may be written, since what stands there is replaced: nothing, an empty folder or a bundle."""
+    output = output.resolve()
+    if output.exists() and not (output / LAYOUT.manifest).is_file() and (not output.is_dir() or any(output.iterdir())):
+        raise TrainingError(str(output), "holds something that is no bundle", "Choose another folder")
+    return output
+
+
+def _digest(taxonomy: Taxonomy) -> str:
+    """64 hexadecimal digits of a tag set, which may change without a new version while it is tried out."""
+    return hashlib.sha256(json.dumps(taxonomy.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def _require(sides: Mapping[str, Sequence[Record]]) -> None:

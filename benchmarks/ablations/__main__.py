@@ -39,6 +39,8 @@ from training.fit import Settings, fit, predict, seed
 
 app = typer.Typer(add_completion=False, help="What each choice in training is worth.")
 
+REVISION = 1
+"""To be raised when a choice, or what is measured of it, changes: earlier results are then measured again."""
 SHIFT = 0.25
 """As `make train` has it, added to the log-odds of thresholds."""
 _EVERY = 4
@@ -69,7 +71,8 @@ def main(
     names, taxonomy, console = _chosen(only), Taxonomy.load(DEFAULT), Console(stderr=True)
     every, real, store = numbers(seeds, "--seeds"), read(data), Store(results, ("runs",))
     records = read_records(corpora, taxonomy)
-    sides, read_from = split(records), fingerprint(records)
+    sides = split(records)
+    read_from = {"corpora": fingerprint(records), "real": fingerprint(real), "shift": SHIFT, "revision": REVISION}
     found: dict[str, list[Entry]] = {name: [] for name in names}
     for each in every:
         train = sides["train"]
@@ -77,7 +80,7 @@ def main(
         trial = Trial(taxonomy, encoder, train, sides["validation"][:: min(_EVERY, one_in)], real, console)
         for name in names:
             settings = replace(Settings(epochs=epochs, patience=epochs, seed=each), **CHOICES[name].settings)
-            named = key(choice=name, settings=asdict(settings), one_in=one_in, corpora=read_from, encoder=encoder)
+            named = key(choice=name, settings=asdict(settings), one_in=one_in, encoder=encoder, **read_from)
             if not (entry := store.get("runs", named)):
                 console.print(f"{name}, seed {each}", highlight=False)
                 entry = trial.run(CHOICES[name], settings)

@@ -66,7 +66,8 @@ def _mistyped(word: str, chance: random.Random) -> str:
     if len(word) < 4 or chance.random() > 1 / 8:
         return word
     at = chance.randrange(1, len(word) - 1)
-    return word[:at] + chance.choice((word[at + 1] + word[at], "", 2 * word[at])) + word[at + 2 :]
+    here, after = word[at], word[at + 1]
+    return word[:at] + chance.choice((after + here, after, here + here + after)) + word[at + 2 :]
 
 
 class Smoothed(Network):

@@ -146,7 +146,7 @@ def _notes(outcomes: Sequence[Outcome], conditions: Conditions, apart: float, ro
         f"{len(conditions.texts)} distinct real mentions of at most {conditions.bundle.max_length} tokens, the same "
         "for all; Tympan remembers one text. Callers keep their connection and ask again as soon as they are "
         f"answered, for {conditions.seconds:g} s a turn; throughput is over the time until the last answer. Medians of "
-        f"{rounds} rounds, in turns; the 99th percentile of fewer than 100 calls is their slowest.",
+        f"{rounds} rounds, in turns; the 99th percentile of fewer than 100 calls lies between their two slowest.",
         "Same file: the ONNX file that the bundle ships. The others have its weights multiplied out to 32-bit floats. "
         f"All answered {len(conditions.expected['bundle'])} texts as the same network does here before they were "
         f"timed; the two forms differ by {apart:.4f} at most in a probability. Tympan prepares texts, tells their "

@@ -45,7 +45,8 @@ class Place:
 class Entrant:
     """A server. `environment` is None for Tympan, which runs where the benchmark does.
 
-    `command` starts it, behind its interpreter; `divided` is whether it is tried with one thread a call as well.
+    `command` starts it, behind its interpreter; `divided` is whether it is tried with one thread a call as well,
+    `told` whether it can be told how many threads a call has.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Entrant:
     scores: Callable[[Any], Scores]
     divided: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    told: bool = True
 
     @property
     def key(self) -> str:
@@ -68,7 +70,7 @@ class Entrant:
         """The settings to try."""
         if self.environment is None:
             return [AS_IT_IS]
-        together = [Setting(batch, processors) for batch in batches]
+        together = [Setting(batch, processors if self.told else 0) for batch in batches]
         return [Setting(min(batches), 1), *together] if self.divided and processors > 1 else together
 
 
@@ -149,11 +151,13 @@ RIVALRY = (
         *("infinity", "infinity, torch", "torch", "infinity", "/classify"),
         *(_infinity("torch"), _input, _data),
         variables=_QUIET,
+        told=False,
     ),
     Entrant(
         *("infinity", "infinity, same file", "shipped", "infinity", "/classify"),
         *(_infinity("optimum"), _input, _data),
         variables=_QUIET,
+        told=False,
     ),
     Entrant("litserve", "LitServe, torch", "torch", "lit", "/classify", *_LIT, divided=True),
     Entrant("litserve", "LitServe, same file", "shipped", "lit", "/classify", *_LIT, divided=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import json
 import sys
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import onnxruntime
 from rich.console import Console
 
 from benchmarks import environment
@@ -24,6 +26,8 @@ from model.bundle import Bundle
 _TOLERANCE: Mapping[Form, float] = {"bundle": 1e-3, "torch": 1e-3, "floats": 1e-3, "shipped": 0.2}
 """How far a probability may be from what the same network gives here. In 8 bits a sum that is fused with the norm after
 it, as others do, is rounded otherwise in every layer."""
+_OURS = f"tympan {importlib.metadata.version('tympan')}, onnxruntime {onnxruntime.__version__}, revision 1"
+"""What serves for Tympan and the bare loop. Raise the revision when a change of `serving/` changes how fast that is."""
 _PROBED = 256
 """Mentions under way when a setting is tried: with long calls, fewer callers than later."""
 
@@ -145,7 +149,7 @@ class Heat:
     def _loop(self, way: str, callers: int, turn: int, bare: list[Bare], stack: ExitStack) -> float:
         """Texts a second of the bare loop, which is started when it is first needed."""
         found = self._conditions
-        name = found.key(way=way, callers=callers, size=self._size, seconds=found.seconds, turn=turn)
+        name = found.key(way=way, made=_OURS, callers=callers, size=self._size, seconds=found.seconds, turn=turn)
         known: Entry | None = self._store.get("bare", name)
         if known is None:
             if not bare:
@@ -155,7 +159,7 @@ class Heat:
         return float(known["rate"])
 
     def _name(self, entrant: Entrant, setting: Setting, callers: int, seconds: float, turn: int) -> str:
-        made = environment.pinned(entrant.environment) if entrant.environment else ""
+        made = environment.pinned(entrant.environment) if entrant.environment else _OURS
         where = {"entrant": entrant.key, "environment": made, "setting": asdict(setting)}
         return self._conditions.key(**where, callers=callers, size=self._size, seconds=seconds, turn=turn)
 

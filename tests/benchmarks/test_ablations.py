@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.ablations.__main__ import Trial, app, table
-from benchmarks.ablations.choices import CHOICES, SHIPS, Noisy, noisy
+from benchmarks.ablations.choices import CHOICES, SHIPS, Noisy, _mistyped, noisy
 from benchmarks.errors import BenchmarkError
 from tests.benchmarks import trained
 from tests.bundles import tiny_taxonomy
@@ -48,6 +48,13 @@ def test_noise_changes_a_text_and_not_who_is_meant() -> None:
     found = {noisy(text, chance) for _ in range(50)}
     assert len(found) > 10
     assert all("[TARGET]" in each and "[OTHER]" in each for each in found)
+
+
+def test_a_mistyped_word_has_two_letters_swapped_or_one_left_out_or_doubled() -> None:
+    chance = random.Random(0)  # noqa: S311 — no secret
+    found = {_mistyped("reseau", chance) for _ in range(2_000)} - {"reseau"}
+    swapped = {"rseeau", "resaeu", "reesau", "reseua"}
+    assert found - swapped == {"rseau", "reeau", "resau", "reseu", "reeseau", "resseau", "reseeau", "reseaau"}
 
 
 def test_a_third_of_the_texts_has_noise_other_ones_each_time(encoder_folder: Path) -> None:

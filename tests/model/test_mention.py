@@ -6,15 +6,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model.mention import OTHER, TARGET, prepare
+from model.mention import OTHER, TARGET, named, prepare
 from model.watchlist import Organisation, Watchlist
 
 FREE = Organisation("Free", "brand", ("@free", "freebox"))
 ORANGE = Organisation("Orange", "competitor", ("@orange_conseil", "Sosh"))
-TARGET_SHOPS = Organisation("Target", "brand", ("@AskTarget", "Other"))
+TARGET_SHOPS = Organisation("Target", "brand", ("@AskTarget", "Other", "Ask Us"))
 WATCHED = Watchlist([FREE, ORANGE, TARGET_SHOPS])
 
-NAMES = ("Free", "FREE", "orange", "#FreeMobile", "@free", "@Sosh ", "[TARGET]", "[OTHER]", "Target", "target")
+NAMES = (
+    "Free",
+    "FREE",
+    "orange",
+    "#FreeMobile",
+    "@free",
+    "@Sosh ",
+    "[TARGET]",
+    "[OTHER]",
+    "Target",
+    "target",
+    "Ask  Us",
+    "#AskUs",
+)
 MARKS = ("&amp;", "&lt;", "&amp;amp;lt;", "https://t.co/a", "www.", "WWW.x", "@user", "@", "#", "_", "#a_b", "#AB")
 LETTERS = ("é", "e\u0301", "ß", "İ", "👩‍🔧", "aaaa", "!!!!!", "10000", "\u200d", "\u202e", "\ud800", "\x00")
 PIECES = st.sampled_from((*NAMES, *MARKS, *LETTERS, " ", "\n", "\u2028"))
@@ -88,6 +101,19 @@ def test_a_text_is_made_even_without_losing_meaning(text: str, prepared: str) ->
 )
 def test_the_target_and_the_others_become_their_tokens(text: str, target: str | None, prepared: str) -> None:
     assert prepare(text, watchlist=WATCHED, target=target) == prepared
+
+
+@pytest.mark.parametrize("spelt", ["Air France", "Air  France", "air\nfrance", "AIR\u00a0FRANCE", "Air &nbsp; France"])
+@pytest.mark.parametrize("name", ["Air France", " Air  France "])
+def test_space_within_a_name_makes_no_difference(spelt: str, name: str) -> None:
+    watched = Watchlist([Organisation(name)])
+    assert prepare(f"{spelt}, nul", watchlist=watched, target=name) == f"{TARGET}, nul"
+    assert named(f"{spelt}, nul", watched)
+
+
+def test_a_name_may_be_written_in_decomposed_characters() -> None:
+    watched = Watchlist([Organisation("Cafe\u0301 Joyeux")])
+    assert prepare("Au café joyeux", watchlist=watched, target=watched.get("Café Joyeux").name) == f"Au {TARGET}"
 
 
 def test_accents_and_case_of_a_name_make_no_difference() -> None:

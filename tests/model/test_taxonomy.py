@@ -138,6 +138,8 @@ def test_a_tag_brings_all_its_ancestors(small: Taxonomy) -> None:
         ("version = '1'", "f.toml: name", 'Add name = "…"'),
         ("name = 'x'\nversion = 1", "f.toml: version", 'Add version = "…"'),
         ("name = 'x'\nversion = '1'", "f.toml: groups", "Add a table [groups.NAME]"),
+        ("name = '../x'\nversion = '1'", "f.toml: name", "Leave out slashes"),
+        ("name = '.x'\nversion = '1'", "f.toml: name", "a point at the beginning"),
         ("[groups]", "f.toml: groups", "Add a table [groups.NAME]"),
         ("[groups]\na = 3", "f.toml: groups.a", "Write [groups.NAME]"),
         ("[groups.'a b'.tags.t]", "f.toml: groups.a b", "a-z, 0-9, _ and -"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.bundle import Bundle
 from model.tagger import Tagger
+from tests.bundles import keyword_bundle
 from tests.training.toys import TOY, toy_records
 from training.comparison import EVERY, Comparison, Difference, compare
 from training.evaluate import evaluate
@@ -110,5 +112,10 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     assert 0.01 <= missed / runs <= 0.1
 
 
-def test_tags_that_only_one_of_them_knows_are_left_out(tagger: Tagger) -> None:
-    assert {f"{one.group}/{one.tag}" for one in compare(RECORDS, tagger, tagger, min_cases=1).tags} <= set(TOY.labels)
+def test_tags_that_only_one_of_them_knows_are_left_out(tagger: Tagger, tmp_path: Path) -> None:
+    other = Tagger.load(keyword_bundle(tmp_path / "other"))
+    assert {"intent/churn", "intent/praise", "topic/price", "topic/price/level"} == {*other.taxonomy.labels} & {
+        *TOY.labels
+    }
+    found = compare(RECORDS, other, tagger, min_cases=1)
+    assert {f"{one.group}/{one.tag}" for one in found.tags} == {*other.taxonomy.labels} & {*TOY.labels}

@@ -18,6 +18,7 @@ from model.taxonomy import Taxonomy
 from tests.training.toys import toy_records
 from training import challenger, contrast, few
 from training import encoder as encoders
+from training.errors import TrainingError
 from training.examples import Examples
 from training.fit import macro_f1, predict, seed
 from training.network import Network
@@ -123,3 +124,9 @@ def test_a_bundle_of_few_labels_says_how_it_learnt_and_so_does_one_made_anew(sou
     many = {**sides, "train": [*sides["train"], *records(INTENT, few.FEW * len(INTENT.labels), 4)]}
     later = challenger.make(again, many, ("toy-1-0",), tmp_path / "later", **wanted)
     assert not later.provenance["start"] and "pairs" not in later.provenance["adapted"]
+
+
+def test_texts_of_which_no_tag_is_sure_are_refused(source: Path) -> None:
+    network, learnt, _ = untrained(source, MOOD, 3)
+    with pytest.raises(TrainingError, match="labelled and sure"):
+        contrast.fit(network, Examples(learnt.ids, learnt.targets, 0 * learnt.known), steps=2)

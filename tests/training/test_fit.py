@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.watchlist import OTHER, TARGET
 from tests.training.toys import fitted, toy_examples, toy_network, toy_records, toy_settings, toy_sides
 from training import encoder as encoders
 from training.checkpoint import State
@@ -125,15 +126,19 @@ def test_training_stops_when_validation_gets_no_better(source: Path) -> None:
 
 
 def test_new_tokens_rows_are_learnt_while_the_others_stay_as_they_came(source: Path) -> None:
-    settings = short()
-    network, _ = fitted(source, settings)
-    before = toy_network(encoders.load(str(source)), settings).state_dict()
-    table = "encoder.embeddings.word_embeddings"
-    after = network.state_dict()
+    encoder, settings = encoders.load(str(source)), short()
+    network = toy_network(encoder, settings)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    records = [replace(record, text=f"Zed {record.text}", target="Zed") for record in toy_records(120)]
+    fit(network, toy_examples(encoder, records), toy_examples(encoder, records), settings=settings)
+    after, table = network.state_dict(), "encoder.embeddings.word_embeddings"
     assert torch.equal(after[f"{table}.own"], before[f"{table}.own"])
-    assert not torch.equal(
-        after["encoder.encoder.layer.0.output.dense.weight"], before["encoder.encoder.layer.0.output.dense.weight"]
-    )
+    first = encoder.tokenizer.get_vocab_size() - encoder.added
+    read, unread = (encoder.tokenizer.token_to_id(token) - first for token in (TARGET, OTHER))
+    moved = (after[f"{table}.new"] - before[f"{table}.new"]).abs().amax(dim=1)
+    assert moved[read] > 10 * moved[unread]  # which no text holds: it decays, and that is all
+    layer = "encoder.encoder.layer.0.output.dense.weight"
+    assert not torch.equal(after[layer], before[layer])
 
 
 @pytest.mark.parametrize("empty", ["train", "validation"])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from labels.record import write
+from labels.dataset import save
+from labels.record import Record, write
 from model.bundle import LAYOUT, Bundle
 from model.registry import Registry
 from model.taxonomy import Taxonomy
@@ -102,6 +103,10 @@ def test_a_comparison_of_nothing_is_none(tympan: Tympan, registry: Registry, tra
     assert done.exit_code == 2 and "rules: tags: 'intents/*' is of none" in done.output
     done = tympan("compare", other, version, "--data", tmp_path / "held-out.jsonl")
     assert done.exit_code == 2 and "have no tag in common" in done.output
+    glad = Record(id="1", text="merci", lang="fr", tags={"mood": ("glad",)})
+    save(tmp_path / "dataset", {"train": [], "validation": [], "test": [glad]}, taxonomy=mood)
+    done = tympan("compare", version, version, "--data", tmp_path / "dataset")
+    assert done.exit_code == 2 and "is labelled with mood@1, not toy@1" in done.output
 
 
 @pytest.mark.parametrize("verb", ["show", "promote"])

@@ -17,10 +17,12 @@ from labels.record import Record
 from model.bundle import LAYOUT, Bundle
 from model.mention import Mention
 from model.tagger import Tagged, Tagger
-from tests.training.toys import TOY, toy_settings, toy_sides
+from model.taxonomy import Taxonomy
+from tests.encoders import tiny_encoder
+from tests.training.toys import TOML, TOY, toy_records, toy_settings, toy_sides
 from training.errors import GateError, TrainingError
 from training.evaluate import evaluate
-from training.pipeline import outputs, train
+from training.pipeline import _digest, outputs, train
 from training.plan import Plan
 
 
@@ -105,6 +107,30 @@ def test_a_side_without_records_is_refused_by_name(plan: Plan, tmp_path: Path, s
     with pytest.raises(TrainingError, match=f"has no record for {side}"):
         train({**toy_sides(), side: []}, tmp_path / "none", plan)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_at_the_place_and_is_no_bundle_is_left_alone(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "registry" / "champion").write_text("a", encoding="utf-8")
+    for place in (tmp_path / "registry", tmp_path / "registry" / "champion", tmp_path / "registry" / ".."):
+        with pytest.raises(TrainingError, match="holds something that is no bundle"):
+            train(toy_sides(), place, plan)
+    assert (tmp_path / "registry" / "champion").read_text(encoding="utf-8") == "a"
+
+
+def test_what_a_training_goes_on_from_is_that_of_the_same_tags(plan: Plan) -> None:
+    swapped = Taxonomy.parse(
+        TOML.replace("tags.churn", "tags.x").replace("tags.praise", "tags.churn").replace(".x", ".praise")
+    )
+    assert swapped.id == plan.taxonomy.id
+    assert _digest(swapped) != _digest(plan.taxonomy)
+
+
+def test_an_encoder_whose_vectors_cannot_be_packed_is_refused_before_it_learns(plan: Plan, tmp_path: Path) -> None:
+    odd = tiny_encoder(tmp_path / "odd", [record.text for record in toy_records(60)], width=24)
+    with pytest.raises(TrainingError, match="--precision fp32"):
+        train(toy_sides(), tmp_path / "model", replace(plan, encoder=str(odd)))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["odd"]
 
 
 @pytest.fixture(scope="session")
