@@ -188,19 +188,24 @@ def test_options_that_cannot_be_used_are_refused_and_nothing_is_written(
         ("--side", "tset", "'tset' has no records"),
         ("--json", "no/such/folder/figures.json", "cannot be written"),
         ("--data", "none.jsonl", "does not exist"),
-        ("--data", "empty.jsonl", "has no records"),
     ],
 )
 def test_evaluate_refuses_what_it_cannot_measure_or_write(
     first: tuple[Run, Path], data: Path, tmp_path: Path, option: str, value: str, said: str
 ) -> None:
-    (tmp_path / "empty.jsonl").touch()
     chosen: dict[str, str | Path] = {"--data": data / "records.jsonl"}
     chosen[option] = value if option == "--side" else tmp_path / value
     run = invoke("evaluate", first[1], *[part for pair in chosen.items() for part in pair])
     assert run.exit_code == 2
     assert said in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_refuses_a_file_without_records(first: tuple[Run, Path], tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    run = invoke("evaluate", first[1], "--data", tmp_path / "empty.jsonl")
+    assert run.exit_code == 2
+    assert "has no records" in run.stderr
 
 
 def test_evaluate_refuses_a_folder_that_is_no_bundle(data: Path) -> None:
