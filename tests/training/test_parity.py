@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from labels.record import Record
 from model.tagger import Tagger
-from tests.bundles import WORDS, keyword_bundle
+from tests.bundles import WORDS, keyword_bundle, tiny_taxonomy
 from tests.training.toys import TOY, toy_examples, toy_network, toy_records, toy_settings
 from training import encoder as encoders
 from training.errors import GateError
@@ -145,6 +145,25 @@ def test_a_loss_of_macro_f1_fails_though_few_decisions_flip(tmp_path: Path) -> N
     with pytest.raises(
         GateError, match=r"macro-F1 of intent in fr falls by .* worst intent/churn, such as record fr-3"
     ):
+        check_quantised(whole, small, records)
+
+
+def test_a_parent_that_is_never_the_deepest_tag_is_held_to_the_bound_too(tmp_path: Path) -> None:
+    """17 furious and 13 sad ones are too few each, and 30 negative ones enough."""
+    told = {"furious": "negative/angry", "triste": "negative/sad", "n": "neutral"}
+    texts = [f"{word} {row}" for word in ("furious", "triste") for row in range(13)] + ["rage 1", "rage 2"] * 2
+    texts += [f"n {row}" for row in range(300)]
+    tags = [told.get(text.split()[0], "negative/angry") for text in texts]
+    records = [
+        Record(id=f"r-{row}", text=text, lang="en", tags={"sentiment": (tag,)})
+        for row, (text, tag) in enumerate(zip(texts, tags, strict=True))
+    ]
+    words = {"sentiment/negative/angry": ("furious", "rage"), "sentiment/negative/sad": ("triste",)}
+    taxonomy = tiny_taxonomy(exclusive=True)
+    whole = Tagger.load(keyword_bundle(tmp_path / "whole", taxonomy=taxonomy, words=words))
+    less = {**words, "sentiment/negative/angry": ("furious",)}
+    small = Tagger.load(keyword_bundle(tmp_path / "small", taxonomy=taxonomy, words=less))
+    with pytest.raises(GateError, match="macro-F1 of sentiment in en falls by"):
         check_quantised(whole, small, records)
 
 
