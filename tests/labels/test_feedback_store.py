@@ -100,7 +100,8 @@ def test_what_was_said_to_be_kept_outlives_a_kill_and_no_batch_is_cut(place: str
     for _ in range(20):
         process.stdout.readline()
     process.kill()
-    told = 20 + len(process.communicate()[0].splitlines())
+    told = 20 + len(process.stdout.readlines())  # communicate() would lose lines that were read ahead
+    process.wait()
     store = FeedbackStore(place)
     kept = names(store)
     assert len(kept) in (10 * told, 10 * (told + 1))
