@@ -19,7 +19,7 @@ from labels.errors import DatasetError
 from labels.extra import library
 from labels.record import Record
 from labels.split import FRACTIONS, split
-from model.bundle import written_whole
+from model.bundle import replaceable, written_whole
 from model.language import UNKNOWN
 from model.taxonomy import Taxonomy
 
@@ -74,7 +74,7 @@ def save(
     DatasetError if `folder` holds anything else, or cannot be written.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if not replaceable(folder, MANIFEST):
         raise DatasetError(str(folder), "holds something that is no dataset", "Choose another folder")
     manifest = {
         "schema": SCHEMA,

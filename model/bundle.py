@@ -133,6 +133,11 @@ class Bundle:
             raise BundleError(str(path), f"has no {error}", "Make it again with this version") from error
 
 
+def replaceable(path: Path, mark: str) -> bool:
+    """Whether `written_whole` may replace what is at `path`: nothing, an empty folder, or one with a file `mark`."""
+    return not path.exists() or (path / mark).is_file() or (path.is_dir() and not any(path.iterdir()))
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """A new folder beside `path` to write into, renamed to `path` if the block succeeds and removed if not.

@@ -57,7 +57,7 @@ def prepare(text: str, *, watchlist: Watchlist | None = None, target: str | None
         text = watchlist.mask(text, target)  # again: #BrandSucks names the brand only once it is split
     text = _USER.sub("@user", text)
     text = _REPEATED.sub(r"\1\1\1", text)
-    return _SPACE.sub(" ", text).strip()
+    return text.strip()
 
 
 def named(text: str, watchlist: Watchlist) -> list[Organisation]:

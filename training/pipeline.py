@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from labels.dataset import fingerprint
 from labels.record import Record
-from model.bundle import LAYOUT, Bundle, written_whole
+from model.bundle import LAYOUT, Bundle, replaceable, written_whole
 from model.decode import Calibration, Floats
 from model.tagger import Tagger
 from model.taxonomy import Taxonomy
@@ -205,9 +205,9 @@ def outputs(tagger: Tagger, records: Sequence[Record]) -> Floats:
 
 
 def _place(output: Path) -> Path:
-    """Where a bundle may be written, since what stands there is replaced: nothing, an empty folder or a bundle."""
+    """`output` by its whole path; TrainingError if something stands there that is no bundle."""
     output = output.resolve()
-    if output.exists() and not (output / LAYOUT.manifest).is_file() and (not output.is_dir() or any(output.iterdir())):
+    if not replaceable(output, LAYOUT.manifest):
         raise TrainingError(str(output), "holds something that is no bundle", "Choose another folder")
     return output
 
