@@ -62,11 +62,11 @@ def measure(tagger: Tagger, records: Sequence[Record]) -> Report:
     records = [record for record in records if GROUP in record.tags]
     given = tagger.decoder.decisions(tagger.probabilities([record.prepared() for record in records]))[:, columns]
     wanted, cells = (cells[:, columns] for cells in labelled(records, tagger.taxonomy))
-    several = np.array([len(named(record.text, Watchlist(record.watchlist))) > 1 for record in records])
+    several = np.array([names_several(record) for record in records])
     languages = np.array([record.lang or UNKNOWN for record in records])
     parts = {"one organisation or none": ~several, "several": several}
     parts |= {f"several, {language}": several & (languages == language) for language in sorted(set(languages))}
-    right = np.asarray(((given == wanted) | ~cells).all(axis=1))
+    right = whole(given, wanted, cells)
     others = ~right & _of_others(records, given, wanted & cells)
     rows = []
     for name, part in parts.items():
@@ -80,6 +80,16 @@ def measure(tagger: Tagger, records: Sequence[Record]) -> Report:
         "That of another: tags, wrong for this organisation, and right for another that the same text names."
     )
     return Report((Table("Who is meant", heading, tuple(rows)),), (note,))
+
+
+def names_several(record: Record) -> bool:
+    """Whether the record's text names several organisations of its watchlist."""
+    return len(named(record.text, Watchlist(record.watchlist))) > 1
+
+
+def whole(given: Flags, wanted: Flags, cells: Flags) -> Flags:
+    """Which rows are right in every cell that counts; all (records, tags) → (records,)."""
+    return np.asarray(((given == wanted) | ~cells).all(axis=1))
 
 
 def _of_others(records: Sequence[Record], given: Flags, wanted: Flags) -> Flags:

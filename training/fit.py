@@ -187,7 +187,7 @@ def _parameter_groups(network: Network, settings: Settings) -> list[dict[str, ob
         if not parameter.requires_grad:
             continue
         parts = name.split(".")
-        if parts[0] == "heads":
+        if parts[0] != "encoder":
             rate = settings.head_rate
         elif "layer" in parts:
             rate = settings.learning_rate * settings.layer_decay ** (depth - 1 - int(parts[parts.index("layer") + 1]))

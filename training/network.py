@@ -54,15 +54,19 @@ class Network(nn.Module):
 
     def vectors(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """What the heads see of each text: (texts, width)."""
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.mixed and self.training):
-            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        states = self.states(input_ids, attention_mask)
         mask = attention_mask.to(states.dtype)
         return self.pooled(states, mask, mask * (input_ids == self.target))
 
+    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The encoder's vector of each token: (texts, length, width)."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.mixed and self.training):
+            states: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return states.float()
+
     def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
         """One vector a text, (texts, width), of its tokens' `states`; `marked` are those of its target."""
-        share = TARGET_SHARE * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
-        return weighted_sum(states, (1 - share) * normalised(mask) + share * normalised(marked))
+        return weighted_sum(states, shares(mask, marked))
 
     def scores(self, vectors: Tensor) -> Tensor:
         """The logits (texts, labels) of vectors."""
@@ -116,6 +120,12 @@ class TokenEmbedding(nn.Module):
         own = nn.functional.embedding(ids.clamp(max=self.split - 1), self.own)
         new = nn.functional.embedding((ids - self.split).clamp(min=0), self.new)
         return torch.where((ids >= self.split).unsqueeze(-1), new, own)
+
+
+def shares(mask: Tensor, marked: Tensor) -> Tensor:
+    """What each token weighs in a text's vector, (texts, length): 1 in all, `TARGET_SHARE` of it for the target's."""
+    share = TARGET_SHARE * marked.amax(dim=1, keepdim=True)  # 0 for a text that marks no target
+    return (1 - share) * normalised(mask) + share * normalised(marked)
 
 
 def normalised(mask: Tensor) -> Tensor:

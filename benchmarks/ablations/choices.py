@@ -115,6 +115,44 @@ class Beside(Network):
         return torch.cat([networks.weighted_sum(states, networks.normalised(each)) for each in (mask, marked)], dim=1)
 
 
+class BesideForIntents(Beside):
+    """The same for intents; the other groups see half of each, as they ship."""
+
+    def __init__(self, encoder: Encoder, taxonomy: Taxonomy, *, dropout: float = 0.1, train_embeddings: bool) -> None:
+        super().__init__(encoder, taxonomy, dropout=dropout, train_embeddings=train_embeddings)
+        self.width = encoder.width
+        widths = (self.width * (2 if group.name == "intent" else 1) for group in taxonomy.groups)
+        self.heads = nn.ModuleList(map(nn.Linear, widths, (len(group.tags) for group in taxonomy.groups)))
+
+    def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
+        return torch.cat([super().pooled(states, mask, marked), Network.pooled(self, states, mask, marked)], dim=1)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        both, half = self.dropout(vectors).split((2 * self.width, self.width), dim=1)
+        parts = (both if group.name == "intent" else half for group in self.taxonomy.groups)
+        return torch.cat([head(part) for head, part in zip(self.heads, parts, strict=True)], dim=1)
+
+
+class Attentive(Network):
+    """Each tag weighs the tokens itself, and starts with the weights that ship.
+
+    Attention for each label: Mullenbach et al., "Explainable prediction of medical codes from clinical text", 2018.
+    """
+
+    def __init__(self, encoder: Encoder, taxonomy: Taxonomy, *, dropout: float = 0.1, train_embeddings: bool) -> None:
+        super().__init__(encoder, taxonomy, dropout=dropout, train_embeddings=train_embeddings)
+        self.queries = nn.Linear(encoder.width, len(taxonomy.labels), bias=False)
+        nn.init.zeros_(self.queries.weight)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        states = self.states(input_ids, attention_mask)
+        mask = attention_mask.to(states.dtype)
+        start = networks.shares(mask, mask * (input_ids == self.target)).log().unsqueeze(-1)
+        weights = (start + self.queries(states) / states.shape[-1] ** 0.5).softmax(dim=1)
+        scores: Tensor = (weights * self.scores(states.flatten(0, 1)).view_as(weights)).sum(dim=1)
+        return scores
+
+
 @dataclass(frozen=True)
 class Choice:
     """One choice: what differs from what ships."""
@@ -133,6 +171,11 @@ CHOICES: Mapping[str, Choice] = {
     "focal loss": Choice(network=Focal),
     "asymmetric loss": Choice(network=Asymmetric),
     "noise in the texts": Choice(examples=Noisy),
+    "word embeddings learn too": Choice({"train_embeddings": True}),
+    "fewer epochs": Choice({"epochs": 2}),
+    "more epochs": Choice({"epochs": 5}),
     "no share of the target": Choice(network=Even),
     "the target's mean beside that of all": Choice(network=Beside),
+    "that for intents alone": Choice(network=BesideForIntents),
+    "each tag weighs the tokens": Choice(network=Attentive),
 }

@@ -34,6 +34,19 @@ def test_every_choice_can_be_learnt_with(name: str, encoder_folder: Path) -> Non
     assert all(bool(head.weight.grad.any()) for head in network.heads)
 
 
+def test_tags_that_weigh_the_tokens_start_from_what_ships(encoder_folder: Path) -> None:
+    taxonomy, records = tiny_taxonomy(), trained.records()[:8]
+    encoder = encoders.load(str(encoder_folder))
+    tokens = Examples.encode(records, taxonomy, encoder.tokenizer, 32).tensors(range(8))
+    attentive = CHOICES["each tag weighs the tokens"].network(encoder, taxonomy, train_embeddings=False).eval()
+    network = CHOICES[SHIPS].network(encoders.load(str(encoder_folder)), taxonomy, train_embeddings=False).eval()
+    network.load_state_dict(attentive.state_dict(), strict=False)
+    assert torch.allclose(attentive(*tokens), network(*tokens), atol=1e-5)
+    with torch.no_grad():
+        attentive.queries.weight.normal_()
+    assert not torch.allclose(attentive(*tokens), network(*tokens), atol=1e-3)
+
+
 def test_losses_are_least_where_the_network_is_right(encoder_folder: Path) -> None:
     taxonomy, records = tiny_taxonomy(), trained.records()[:8]
     targets, known = map(torch.from_numpy, truth(records, taxonomy))
@@ -72,7 +85,7 @@ def test_a_third_of_the_texts_has_noise_other_ones_each_time(encoder_folder: Pat
 
 
 def test_differences_are_run_by_run() -> None:
-    measures = ("intents, micro", "macro (10+ cases)", "false alarms", "topics, leaves", "parents")
+    measures = ("intents, micro", "macro (10+ cases)", "false alarms", "topics, leaves", "parents", "whole sets")
     runs = {
         name: [dict.fromkeys(measures, value) for value in values]
         for name, values in {SHIPS: (0.5, 0.6), "focal loss": (0.52, 0.64)}.items()
@@ -84,11 +97,12 @@ def test_differences_are_run_by_run() -> None:
 
 def test_a_network_that_learns_is_right_on_texts_that_it_has_not_read(encoder_folder: Path) -> None:
     found, console = trained.records(), Console(file=io.StringIO())
-    trial = Trial(tiny_taxonomy(), str(encoder_folder), found[0::2], found[1::4], found[3::4], console)
+    trial = Trial(tiny_taxonomy(), str(encoder_folder), found[0::2], found[1::4], found[3::4], found[3::4], console)
     settings = Settings(epochs=20, batch_size=8, learning_rate=1e-3, head_rate=1e-2, max_length=32)
     figures = trial.run(CHOICES[SHIPS], settings)
     assert figures["intents, micro"] > 0.8
     assert figures["parents"] > 0.8
+    assert figures["whole sets"] > 0.8
 
 
 def test_an_unknown_choice_is_refused_before_anything_is_learnt(tmp_path: Path) -> None:
