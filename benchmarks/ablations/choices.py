@@ -115,24 +115,6 @@ class Beside(Network):
         return torch.cat([networks.weighted_sum(states, networks.normalised(each)) for each in (mask, marked)], dim=1)
 
 
-class BesideForIntents(Beside):
-    """The same for intents; the other groups see half of each, as they ship."""
-
-    def __init__(self, encoder: Encoder, taxonomy: Taxonomy, *, dropout: float = 0.1, train_embeddings: bool) -> None:
-        super().__init__(encoder, taxonomy, dropout=dropout, train_embeddings=train_embeddings)
-        self.width = encoder.width
-        widths = (self.width * (2 if group.name == "intent" else 1) for group in taxonomy.groups)
-        self.heads = nn.ModuleList(map(nn.Linear, widths, (len(group.tags) for group in taxonomy.groups)))
-
-    def pooled(self, states: Tensor, mask: Tensor, marked: Tensor) -> Tensor:
-        return torch.cat([super().pooled(states, mask, marked), Network.pooled(self, states, mask, marked)], dim=1)
-
-    def scores(self, vectors: Tensor) -> Tensor:
-        both, half = self.dropout(vectors).split((2 * self.width, self.width), dim=1)
-        parts = (both if group.name == "intent" else half for group in self.taxonomy.groups)
-        return torch.cat([head(part) for head, part in zip(self.heads, parts, strict=True)], dim=1)
-
-
 class Attentive(Network):
     """Each tag weighs the tokens itself, and starts with the weights that ship.
 
@@ -176,6 +158,5 @@ CHOICES: Mapping[str, Choice] = {
     "more epochs": Choice({"epochs": 5}),
     "no share of the target": Choice(network=Even),
     "the target's mean beside that of all": Choice(network=Beside),
-    "that for intents alone": Choice(network=BesideForIntents),
     "each tag weighs the tokens": Choice(network=Attentive),
 }

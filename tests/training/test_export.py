@@ -70,22 +70,23 @@ def inputs(texts: int, length: int, *, number: int = 0) -> tuple[torch.Tensor, t
     return ids, mask
 
 
-def run(path: Path, ids: torch.Tensor, mask: torch.Tensor) -> npt.NDArray[np.float32]:
+def run(path: Path, ids: torch.Tensor, mask: torch.Tensor, output: str = "logits") -> npt.NDArray[np.float32]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    found: npt.NDArray[np.float32] = session.run(
-        ["logits"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
-    )[0]
+    given = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+    found: npt.NDArray[np.float32] = session.run([output], given)[0]
     return found
 
 
 @pytest.mark.parametrize(("texts", "length"), [(1, 1), (1, 7), (5, 9), (3, 64), (2, 128)])
 def test_the_export_answers_as_torch_does_at_any_shape(network: Network, whole: Path, texts: int, length: int) -> None:
     ids, mask = inputs(texts, length)
+    ids[0, length // 2] = network.target
     with torch.inference_mode():
-        expected = network(ids, mask).numpy()
+        expected, vectors = network(ids, mask).numpy(), network.vectors(ids, mask).numpy()
     np.testing.assert_allclose(run(whole, ids, mask), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(run(whole, ids, mask, "vectors"), vectors, rtol=0, atol=1e-4)
 
 
 def test_attention_is_fused_and_sums_are_kept_apart_from_normalisations(whole: Path) -> None:

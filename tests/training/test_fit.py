@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from model.watchlist import OTHER, TARGET
 from tests.training.toys import fitted, toy_examples, toy_network, toy_records, toy_settings, toy_sides
@@ -95,9 +96,16 @@ def test_what_a_kill_left_half_written_is_no_obstacle(source: Path, tmp_path: Pa
     assert again == end
 
 
-@pytest.mark.parametrize("other", ["data", "settings"])
+@pytest.mark.parametrize("other", ["data", "settings", "network"])
 def test_another_runs_folder_is_not_gone_on_from(source: Path, tmp_path: Path, other: str) -> None:
     fitted(source, short(seed=7) if other == "settings" else short(), folder=tmp_path, run="first")
+    if other == "network":  # such as that of an earlier version
+        for file in tmp_path.glob("*.safetensors"):
+            save_file({name: value for name, value in load_file(file).items() if "heads.0" not in name}, file)
+        kept = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+        weights = {name: shape for name, shape in kept["identity"]["weights"].items() if "heads.0" not in name}
+        kept["identity"]["weights"] = weights
+        (tmp_path / "state.json").write_text(json.dumps(kept), encoding="utf-8")
     network, state = fitted(source, short(), folder=tmp_path, run="second" if other == "data" else "first")
     fresh, expected = fitted(source, short())
     assert state == expected
