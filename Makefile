@@ -9,7 +9,7 @@ STUDIO_PORT ?= 8080
 LANGUAGES := fr,it,en,es,de,pt,nl
 NOTE := "Every text it learnt from, and that of the test records below, was invented for this project: see\
 labels/corpora/README.md for how, and for what that leaves out."
-LIMITS := "Weak at: who of several organisations is meant (the whole set of intents is right for three in five such\
+LIMITS := "Weak at: who of several organisations is meant (the whole set of intents is right for seven in ten such\
 records), neighbouring topics (outage and performance, agent and nobody answering), irony, posts that make sense only in\
 their thread, and dissatisfaction with a public body that is politics as much as a complaint. The command make train, in the\
 project's repository, makes it anew."

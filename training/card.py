@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.bundle import Bundle
+from model.taxonomy import Group
 from training import contrast
 
 
@@ -19,7 +20,7 @@ def card(bundle: Bundle, *, title: str, notes: Sequence[str]) -> str:
             "Run it with `tympan tag` or `tympan serve`, which calibrate and decode its outputs by `tympan.json`.\n",
             *(f"{note}\n" for note in notes),
             _provenance(bundle.provenance),
-            *(_group(name, figures, bundle.languages) for name, figures in bundle.metrics["test"]["groups"].items()),
+            *(_group(group, bundle.metrics["test"]["groups"][group.name]) for group in bundle.taxonomy.groups),
             _parity(bundle.metrics["parity"]),
         ]
     )
@@ -54,8 +55,8 @@ def _way(provenance: Mapping[str, Any]) -> str:
     return f"Weights: {100 * share:g} % of the way from those of {provenance['start']}. " if share else ""
 
 
-def _group(name: str, figures: Mapping[str, Any], languages: Sequence[str]) -> str:
-    lines = [f"## {name}: figures on the {figures['n']} test records that label it\n"]
+def _group(group: Group, figures: Mapping[str, Any]) -> str:
+    lines = [f"## {group.name}: figures on the {figures['n']} test records that label it\n"]
     lines.append(
         f"Macro-F1 {_percent(figures['macro_f1'])}, micro-F1 {_percent(figures['micro_f1'])}, calibration error "
         f"(ECE) {figures['ece']:.3f}, false alarms {_percent(figures['false_alarm_rate'])} %.\n"
@@ -67,9 +68,10 @@ def _group(name: str, figures: Mapping[str, Any], languages: Sequence[str]) -> s
     for language, part in figures["languages"].items():
         lines.append(f"| {language} | {part['n']} | {_percent(part['macro_f1'])} | {_percent(part['micro_f1'])} |")
     lines += ["", "| tag | precision | recall | F1 | cases |", "| --- | ---: | ---: | ---: | ---: |"]
-    for tag, part in figures["tags"].items():
+    for path in group.paths:
+        part = figures["tags"][path]
         shown = " | ".join(_percent(part[key]) for key in ("precision", "recall", "f1"))
-        lines.append(f"| `{tag}` | {shown} | {part['support']} |")
+        lines.append(f"| `{path}` | {shown} | {part['support']} |")
     return "\n".join([*lines, ""])
 
 

@@ -21,8 +21,6 @@ UNMOVED = 0.85
 """Of texts, those that keep their intents when a URL follows. French and English keep nearly all, Italian 35 of 40."""
 
 CHURN = {"fr": "Je résilie.", "it": "Disdico.", "en": "I'm cancelling."}
-MOSTLY = 0.7
-"""The same for telling apart who is left and who is joined, which is harder."""
 SWITCHES = {
     "fr": (
         "Je quitte {left} pour {joined}",
@@ -46,6 +44,29 @@ SWITCHES = {
         "Goodbye {left}, hello {joined}, should have done it years ago",
     ),
 }
+
+ELSEWHERE = {
+    "left": (
+        "Je quitte {other}, trois semaines sans réseau",
+        "J'ai rendu mon badge {other}, plus jamais chez eux",
+        "{other} augmente encore, contrat résilié ce midi",
+        "Lascio {other}, tre settimane senza segnale",
+        "Ieri ho chiuso il conto con {other}, non ne potevo più",
+        "{other} ha alzato ancora i prezzi, disdetta inviata",
+        "Leaving {other}, can't stand them anymore",
+        "Closed my {other} account this morning, good riddance",
+        "{other} put its prices up again, so I cancelled them",
+    ),
+    "joined": (
+        "Ras le bol, demain je signe chez {other}",
+        "Troisième panne du mois, je m'en vais chez {other}",
+        "Basta, domani firmo con {other}",
+        "Terzo guasto del mese, me ne vado da {other}",
+        "That's it, moving to {other} tomorrow, third outage this month",
+        "Enough, I've just signed up with {other} instead",
+    ),
+}
+"""What is said of a competitor alone in the feed of a brand that the text does not name, by what the author does."""
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +168,6 @@ def test_saying_that_one_cancels_raises_churn(tagger: Tagger, lang: str) -> None
 
 @pytest.mark.parametrize("names", [("Quorva", "Norbeam"), ("Norbeam", "Quorva"), ("Orange", "Free")], ids="-".join)
 def test_who_is_left_loses_a_customer_and_who_is_joined_gains_one(tagger: Tagger, names: tuple[str, str]) -> None:
-    """In at least MOSTLY of the ways to say so: the bare "Je quitte A pour B" is known not to be among them."""
     left, joined = names
     watchlist = Watchlist(Organisation(name) for name in names)
     mentions = [text.format(left=left, joined=joined) for texts in SWITCHES.values() for text in texts]
@@ -158,12 +178,23 @@ def test_who_is_left_loses_a_customer_and_who_is_joined_gains_one(tagger: Tagger
         for leaving, joining in zip(towards_left, towards_joined, strict=True)
     ]
     missed = [mention for mention, known in zip(mentions, right, strict=True) if not known]
-    assert len(missed) <= (1 - MOSTLY) * len(mentions), missed
+    assert len(missed) <= round(1 - ENOUGH, 9) * len(mentions), missed
+
+
+@pytest.mark.parametrize(("done", "expected"), [("left", False), ("joined", True)])
+def test_a_brand_that_is_not_named_loses_who_goes_to_a_competitor_and_not_who_leaves_one(
+    tagger: Tagger, done: str, expected: bool
+) -> None:
+    watchlist = Watchlist([Organisation("Quorva"), Organisation("Norbeam", "competitor")])
+    mentions = [text.format(other="Norbeam") for text in ELSEWHERE[done]]
+    found = intents(tagger, mentions, watchlist, "Quorva")
+    missed = [mention for mention, given in zip(mentions, found, strict=True) if ("churn" in given) != expected]
+    assert len(missed) <= len(mentions) // 6, missed
 
 
 @pytest.mark.parametrize("text", [text for texts in SWITCHES.values() for text in texts])
 def test_swapping_the_names_swaps_which_intent_is_likelier(tagger: Tagger, text: str) -> None:
-    """In every way to say so, the bare one included, whatever the thresholds make of it."""
+    """In every way to say so, whatever the thresholds make of it."""
     swapped = [text.format(left=TARGET, joined=OTHER), text.format(left=OTHER, joined=TARGET)]
     churn, purchase = (scores(tagger, swapped, intent) for intent in ("churn", "purchase"))
     assert churn[0] > churn[1]
