@@ -44,7 +44,8 @@ class Checkpoint:
         self._network = network
         self._optimiser = optimiser
         self._average = average
-        self._identity = {**identity, "weights": {name: list(value.shape) for name, value in trained(network).items()}}
+        learning = {name: value for name, value in network.named_parameters() if value.requires_grad}
+        self._identity = {**identity, "weights": {name: list(value.shape) for name, value in learning.items()}}
 
     def save(self, state: State, best: dict[str, Tensor]) -> None:
         """Write all files of this epoch, then the state that names them: a kill in between loses one epoch only."""

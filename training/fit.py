@@ -180,7 +180,7 @@ def _epoch(
 
 
 def _parameter_groups(network: Network, settings: Settings) -> list[dict[str, object]]:
-    """One group a parameter: the heads at `head_rate`, layers at a rate that decays downwards from the last."""
+    """One group a parameter: all but the encoder at `head_rate`, layers at a rate that decays downwards."""
     depth = network.encoder.config.num_hidden_layers
     groups: list[dict[str, object]] = []
     for name, parameter in network.named_parameters():

@@ -72,16 +72,14 @@ def main(
     names, taxonomy, console = _chosen(only), Taxonomy.load(DEFAULT), Console(stderr=True)
     every, real, store = numbers(seeds, "--seeds"), read(data), Store(results, ("runs",))
     records = read_records(corpora, taxonomy)
-    sides = split(records)
+    sides, step = split(records), min(_EVERY, one_in)
+    several = [record for at, record in enumerate(sides["validation"]) if at % step and names_several(record)]
     read_from = {"corpora": fingerprint(records), "real": fingerprint(real), "shift": SHIFT, "revision": REVISION}
     found: dict[str, list[Entry]] = {name: [] for name in names}
     for each in every:
         train = sides["train"]
         train = random.Random(each).sample(train, max(1, len(train) // one_in))  # noqa: S311 — no secret
-        step = min(_EVERY, one_in)
-        validation = sides["validation"]
-        several = [record for at, record in enumerate(validation) if at % step and names_several(record)]
-        trial = Trial(taxonomy, encoder, train, validation[::step], real, several, console)
+        trial = Trial(taxonomy, encoder, train, sides["validation"][::step], real, several, console)
         for name in names:
             settings = replace(Settings(epochs=epochs, seed=each), **CHOICES[name].settings)
             settings = replace(settings, patience=settings.epochs)
@@ -108,7 +106,7 @@ def _chosen(only: Sequence[str] | None) -> list[str]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What every choice is given: records to learn from, to stop and calibrate with, and real mentions."""
+    """What every choice is given: records to learn from, to stop and calibrate with, and to be measured on."""
 
     taxonomy: Taxonomy
     encoder: str
