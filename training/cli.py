@@ -47,6 +47,7 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Of the encoder's last layer.", min=0, show_default="0.0002")
     ] = None,
+    batch_size: Annotated[int, typer.Option(help="Texts of each step.", min=1)] = 16,
     max_length: Annotated[int, typer.Option(help="Tokens read at once.", min=16, max=512)] = 128,
     precision: Annotated[str, typer.Option(help="`int8` (small and fast) or `fp32`.")] = "int8",
     threshold_shift: Annotated[
@@ -86,7 +87,7 @@ def train(
     given = {name: value for name, value in chosen.items() if value is not None}
     plan = Plan(
         taxonomy=tags,
-        settings=replace(Settings(max_length=max_length, seed=seed), **given),
+        settings=replace(Settings(max_length=max_length, batch_size=batch_size, seed=seed), **given),
         few=not given,
         encoder=encoder,
         keep_languages=tuple(filter(None, keep_languages.split(","))),

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from training.errors import TrainingError
 from training.examples import Examples
 from training.fit import progress, seed, vectors, warm_up_and_decay
+from training.losses import cross_entropy
 from training.network import Network
 
 PAIRS, STEPS, RATE = 16, 120, 2e-5
@@ -82,7 +83,8 @@ def fit_head(network: Network, examples: Examples) -> None:
 
     def cost() -> Tensor:
         optimiser.zero_grad()
-        loss = len(examples) * network.loss(torch.cat([head(inputs) for head in heads], dim=1), targets, known)
+        logits = torch.cat([head(inputs) for head in heads], dim=1)
+        loss = len(examples) * network.loss(logits, targets, known, cross_entropy)
         loss = loss + sum(head.weight.square().sum() for head in heads) / 2
         loss.backward()  # type: ignore[no-untyped-call]  # as above
         return loss

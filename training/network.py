@@ -12,12 +12,15 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from model.taxonomy import Group, Taxonomy
+from model.taxonomy import Taxonomy
 from model.watchlist import TARGET
 from training.encoder import Encoder
+from training.losses import Cells, asymmetric, cross_entropy
 
 TARGET_SHARE = 0.5
 """How much of the pooled vector is of the target's tokens, in a text that marks one."""
+RARE = 0.1
+"""The share of texts below which a tag is rare."""
 
 
 class Network(nn.Module):
@@ -39,11 +42,14 @@ class Network(nn.Module):
         self.taxonomy = taxonomy
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.width, len(group.tags)) for group in taxonomy.groups)
+        self.rare: Tensor
+        self.register_buffer("rare", torch.zeros(len(taxonomy.labels), dtype=torch.bool), persistent=False)
 
     def start_from_shares(self, targets: Tensor, known: Tensor) -> None:
-        """Let the heads' offsets say how frequent each tag is among `targets`, so that training need not find out."""
+        """Learn which tags are rare among `targets`, and let the heads' offsets say how frequent each one is."""
         cases, cells = (targets * known).sum(dim=0), known.sum(dim=0)
         shares = (cases + 0.5) / (cells + 1)
+        self.rare = shares < RARE
         for group, head in zip(self.taxonomy.groups, self.heads, strict=True):
             found = shares[self.taxonomy.slices[group.name]]
             offsets = found.logit() if group.kind == "multi-label" else found.log()
@@ -73,27 +79,34 @@ class Network(nn.Module):
         seen = self.dropout(vectors)
         return torch.cat([head(seen) for head in self.heads], dim=1)
 
-    def loss(self, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, known: Tensor, cells: Cells | None = None) -> Tensor:
         """The mean over texts of the summed losses of their groups.
 
-        `targets` are 0 or 1 and `known` is 0 where a cell is unlabelled or unsure; both (texts, labels).
+        `targets` are 0 or 1 and `known` is 0 where a cell is unlabelled or unsure; both (texts, labels). `cells`,
+        if not the network's own `costs`, says what each tag of a multi-label group costs.
         """
+        costs = known * (cells or self.costs)(logits, targets)
         total = logits.new_zeros(())
         for group in self.taxonomy.groups:
             columns = self.taxonomy.slices[group.name]
-            total = total + self.group_loss(group, logits[:, columns], targets[:, columns], known[:, columns])
+            if group.kind == "multi-label":
+                total = total + costs[:, columns].sum() / len(logits)
+            else:
+                total = total + _exclusive(logits[:, columns], targets[:, columns], known[:, columns])
         return total
 
-    def group_loss(self, group: Group, logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
-        """The mean over texts of what one group costs; all three (texts, tags)."""
-        if group.kind == "multi-label":
-            cells = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-            return (cells * known).sum() / len(logits)
-        # "None of them" is taught as "all equally likely" (outlier exposure: Hendrycks et al., 2019).
-        none = targets.sum(dim=1, keepdim=True) == 0
-        wanted = torch.where(none, torch.full_like(targets, 1 / targets.shape[1]), targets)
-        losses = -(wanted * logits.log_softmax(dim=1)).sum(dim=1)
-        return (losses * known.amin(dim=1)).sum() / len(logits)
+    def costs(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What each tag costs by itself, (texts, labels): rare ones have the asymmetric loss."""
+        return torch.where(self.rare, asymmetric(logits, targets), cross_entropy(logits, targets))
+
+
+def _exclusive(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy, the mean over texts; all three (texts, tags) of one group."""
+    # "None of them" is taught as "all equally likely" (outlier exposure: Hendrycks et al., 2019).
+    none = targets.sum(dim=1, keepdim=True) == 0
+    wanted = torch.where(none, torch.full_like(targets, 1 / targets.shape[1]), targets)
+    losses = -(wanted * logits.log_softmax(dim=1)).sum(dim=1)
+    return (losses * known.amin(dim=1)).sum() / len(logits)
 
 
 def multiplies_bfloat16() -> bool:

@@ -1,4 +1,4 @@
-"""What each choice in training is worth: all but one as they ship, over several seeds, on real mentions.
+"""What each choice in training is worth: one thing done otherwise at a time, over several seeds, on real mentions.
 
 Networks learn from a share of the corpora, another one for each seed, so that many can be compared in an hour. They are
 measured in 32 bits as torch has them, calibrated on the validation side.
@@ -17,7 +17,7 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.ablations.choices import CHOICES, SHIPS, Choice
+from benchmarks.ablations.choices import BASE, CHOICES, Choice
 from benchmarks.errors import BenchmarkError
 from benchmarks.mentions import macro_f1, read
 from benchmarks.numbers import numbers
@@ -43,7 +43,7 @@ app = typer.Typer(add_completion=False, help="What each choice in training is wo
 REVISION = 2
 """To be raised when a choice, or what is measured of it, changes: earlier results are then measured again."""
 SHIFT = 0.25
-"""As `make train` has it, added to the log-odds of thresholds."""
+"""As `make train` had it when this began, added to the log-odds of thresholds."""
 _EVERY = 4
 """One in so many records of the validation side is used, as many as the training side has for one."""
 _MEASURES = ("intents, micro", "macro (10+ cases)", "false alarms", "topics, leaves", "parents", "whole sets")
@@ -90,7 +90,7 @@ def main(
                 store.add("runs", named, entry)
             found[name].append(entry)
     note = (
-        f"Means over the seeds {seeds}, and differences from what ships, run by run, with their standard deviation; in "
+        f"Means over the seeds {seeds}, and differences from the first line, run by run, with their deviation; in "
         f"points. {epochs} epochs of one in {one_in} of the {len(records):,} records, other ones for each seed; "
         f"{len(real)} real mentions, in 32 bits. {machine(processor_limit(), ('torch',))}"
     )
@@ -101,7 +101,7 @@ def _chosen(only: Sequence[str] | None) -> list[str]:
     for name in only or ():
         if name not in CHOICES:
             raise BenchmarkError("--only", f"{name!r} is no choice", f"Legal: {', '.join(CHOICES)}")
-    return [name for name in CHOICES if not only or name == SHIPS or name in only]
+    return [name for name in CHOICES if not only or name == BASE or name in only]
 
 
 @dataclass(frozen=True)
@@ -156,11 +156,11 @@ class Trial:
 
 
 def table(found: Mapping[str, Sequence[Entry]]) -> Table:
-    """A line for each choice: what ships as it is, the others as differences."""
-    rows = [(SHIPS, *(f"{100 * mean(run[measure] for run in found[SHIPS]):.1f}" for measure in _MEASURES))]
+    """A line for each choice: the first as it is, the others as differences."""
+    rows = [(BASE, *(f"{100 * mean(run[measure] for run in found[BASE]):.1f}" for measure in _MEASURES))]
     for name in found:
-        if name != SHIPS:
-            pairs = list(zip(found[name], found[SHIPS], strict=True))
+        if name != BASE:
+            pairs = list(zip(found[name], found[BASE], strict=True))
             rows.append((name, *(_difference([100 * (a[each] - b[each]) for a, b in pairs]) for each in _MEASURES)))
     return Table("On real mentions", ("choice", *_MEASURES), tuple(rows))
 

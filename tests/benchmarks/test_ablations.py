@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.ablations.__main__ import Trial, app, table
-from benchmarks.ablations.choices import CHOICES, SHIPS, Noisy, _mistyped, noisy
+from benchmarks.ablations.choices import BASE, CHOICES, Noisy, _mistyped, noisy
 from benchmarks.errors import BenchmarkError
 from tests.benchmarks import trained
 from tests.bundles import tiny_taxonomy
@@ -34,12 +34,12 @@ def test_every_choice_can_be_learnt_with(name: str, encoder_folder: Path) -> Non
     assert all(bool(head.weight.grad.any()) for head in network.heads)
 
 
-def test_tags_that_weigh_the_tokens_start_from_what_ships(encoder_folder: Path) -> None:
+def test_tags_that_weigh_the_tokens_start_from_the_halves(encoder_folder: Path) -> None:
     taxonomy, records = tiny_taxonomy(), trained.records()[:8]
     encoder = encoders.load(str(encoder_folder))
     tokens = Examples.encode(records, taxonomy, encoder.tokenizer, 32).tensors(range(8))
     attentive = CHOICES["each tag weighs the tokens"].network(encoder, taxonomy, train_embeddings=False).eval()
-    network = CHOICES[SHIPS].network(encoders.load(str(encoder_folder)), taxonomy, train_embeddings=False).eval()
+    network = CHOICES[BASE].network(encoders.load(str(encoder_folder)), taxonomy, train_embeddings=False).eval()
     network.load_state_dict(attentive.state_dict(), strict=False)
     assert torch.allclose(attentive(*tokens), network(*tokens), atol=1e-5)
     with torch.no_grad():
@@ -88,10 +88,10 @@ def test_differences_are_run_by_run() -> None:
     measures = ("intents, micro", "macro (10+ cases)", "false alarms", "topics, leaves", "parents", "whole sets")
     runs = {
         name: [dict.fromkeys(measures, value) for value in values]
-        for name, values in {SHIPS: (0.5, 0.6), "focal loss": (0.52, 0.64)}.items()
+        for name, values in {BASE: (0.5, 0.6), "focal loss": (0.52, 0.64)}.items()
     }
-    ships, focal = table(runs).rows
-    assert ships[:2] == (SHIPS, "55.0")
+    base, focal = table(runs).rows
+    assert base[:2] == (BASE, "55.0")
     assert focal[:2] == ("focal loss", "+3.0 ± 1.4")
 
 
@@ -99,7 +99,7 @@ def test_a_network_that_learns_is_right_on_texts_that_it_has_not_read(encoder_fo
     found, console = trained.records(), Console(file=io.StringIO())
     trial = Trial(tiny_taxonomy(), str(encoder_folder), found[0::2], found[1::4], found[3::4], found[3::4], console)
     settings = Settings(epochs=20, batch_size=8, learning_rate=1e-3, head_rate=1e-2, max_length=32)
-    figures = trial.run(CHOICES[SHIPS], settings)
+    figures = trial.run(CHOICES[BASE], settings)
     assert figures["intents, micro"] > 0.8
     assert figures["parents"] > 0.8
     assert figures["whole sets"] > 0.8

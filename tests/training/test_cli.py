@@ -55,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def training(data: Path, source: Path, output: Path) -> Sequence[str | Path]:
     named = ("--data", data / "records.jsonl", "--taxonomy", data / "toy.toml", "--encoder", source, "-o", output)
-    return ("train", *named, "--epochs", "4", "--learning-rate", "0.01", "--max-length", "32")
+    return ("train", *named, "--epochs", "4", "--learning-rate", "0.01", "--batch-size", "15", "--max-length", "32")
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,10 @@ def first(data: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_train_writes_a_bundle_and_shows_how_good_it_is(first: tuple[Run, Path]) -> None:
     run, output = first
     assert run.returncode == 0, run.stderr
-    assert Bundle.read(output).taxonomy.id == "toy@1"
+    bundle = Bundle.read(output)
+    assert bundle.taxonomy.id == "toy@1"
+    settings = {name: bundle.provenance["settings"][name] for name in ("epochs", "learning_rate", "batch_size")}
+    assert settings == {"epochs": 4, "learning_rate": 0.01, "batch_size": 15}
     assert [entry.name for entry in output.parent.iterdir()] == ["first"]
     for said in ("epoch 1: loss", "validation macro-F1", "comparing 8 bits with 32", "intent: ", "price/fees"):
         assert said in run.stderr

@@ -12,6 +12,7 @@ from model.watchlist import OTHER, TARGET
 from tests.training.toys import TOY, toy_network, toy_records, toy_settings
 from training.encoder import Encoder
 from training.examples import Examples
+from training.losses import asymmetric, cross_entropy
 from training.network import Network
 
 INTENT, TOPIC, MOOD = (TOY.slices[name] for name in ("intent", "topic", "mood"))
@@ -121,8 +122,21 @@ def test_the_loss_of_a_multi_label_group_is_the_sum_of_its_cells_for_each_text(n
     targets, known = torch.zeros_like(logits), torch.zeros_like(logits)
     targets[1, 0] = targets[2, 1] = 1
     known[:, INTENT] = 1
-    cells = functional.binary_cross_entropy_with_logits(logits[:, INTENT], targets[:, INTENT], reduction="sum")
-    assert network.loss(logits, targets, known) == pytest.approx(cells.item() / 4)
+    for cells in (asymmetric, cross_entropy):
+        costs = cells(logits[:, INTENT], targets[:, INTENT]).sum().item() / 4
+        assert network.loss(logits, targets, known, cells) == pytest.approx(costs)
+
+
+def test_rare_tags_have_the_asymmetric_loss_and_others_cross_entropy(network: Network) -> None:
+    targets = torch.zeros(40, len(TOY.labels))
+    targets[:3, INTENT.start] = 1  # rarer than one in ten
+    targets[:20, INTENT.start + 1] = 1
+    network.start_from_shares(targets, torch.ones_like(targets))
+    assert network.rare[INTENT][:2].tolist() == [True, False]
+    logits = torch.randn(40, len(TOY.labels), generator=torch.Generator().manual_seed(3))
+    costs = network.costs(logits, targets)
+    for column, cells in ((INTENT.start, asymmetric), (INTENT.start + 1, cross_entropy)):
+        assert torch.equal(costs[:, column], cells(logits, targets)[:, column])
 
 
 def test_the_loss_of_an_exclusive_group_is_cross_entropy(network: Network) -> None:
