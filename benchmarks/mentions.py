@@ -37,7 +37,7 @@ _CARD = f"""
 
 600 public mentions that nobody of the project wrote: 150 French tweets to a telecom operator, 150 Italian ones about a
 public body, 150 app reviews, 150 tweets on anything. Labelled by one reader; nothing was trained on them, but the
-corpora were extended and the thresholds shifted with an eye on them, so that other mentions may fare worse.
+corpora were extended and training was chosen with an eye on them, so that other mentions may fare worse.
 
 {START}
 {END}

@@ -47,7 +47,9 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Of the encoder's last layer.", min=0, show_default="0.0002")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Texts of each step.", min=1)] = 16,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Texts of each step.", min=1, show_default="16, or 8 where labels are few")
+    ] = None,
     max_length: Annotated[int, typer.Option(help="Tokens read at once.", min=16, max=512)] = 128,
     precision: Annotated[str, typer.Option(help="`int8` (small and fast) or `fp32`.")] = "int8",
     threshold_shift: Annotated[
@@ -63,7 +65,8 @@ def train(
 ) -> None:
     """Fine-tune an encoder on records and write a bundle, once it has passed its gates.
 
-    Where labels are few it takes settings that suit them, and says so, unless --epochs or --learning-rate is given.
+    Where labels are few it takes settings that suit them, and says so, unless --epochs, --learning-rate or --batch-size
+    is given.
     Killed and run again with the same options, it goes on from the last whole epoch; where it learns from pairs, anew.
 
     Exit code 0: written. 2: refused, nothing was written.
@@ -83,11 +86,11 @@ def train(
     from training.pipeline import train as run
     from training.plan import Plan
 
-    chosen: Mapping[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
+    chosen: Mapping[str, Any] = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     given = {name: value for name, value in chosen.items() if value is not None}
     plan = Plan(
         taxonomy=tags,
-        settings=replace(Settings(max_length=max_length, batch_size=batch_size, seed=seed), **given),
+        settings=replace(Settings(max_length=max_length, seed=seed), **given),
         few=not given,
         encoder=encoder,
         keep_languages=tuple(filter(None, keep_languages.split(","))),

@@ -25,5 +25,5 @@ def asymmetric(logits: Tensor, targets: Tensor) -> Tensor:
     out too high, so that they need calibration.
     """
     wrong = (logits.sigmoid() - _MARGIN).clamp(min=0)
-    absent = -(wrong**_FOCUS) * (1 - wrong).clamp(min=1e-6).log()
+    absent = -(wrong**_FOCUS) * (1 - wrong).log()
     return -targets * nn.functional.logsigmoid(logits) + (1 - targets) * absent

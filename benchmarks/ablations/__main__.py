@@ -90,9 +90,9 @@ def main(
                 store.add("runs", named, entry)
             found[name].append(entry)
     note = (
-        f"Means over the seeds {seeds}, and differences from the first line, run by run, with their deviation; in "
-        f"points. {epochs} epochs of one in {one_in} of the {len(records):,} records, other ones for each seed; "
-        f"{len(real)} real mentions, in 32 bits. {machine(processor_limit(), ('torch',))}"
+        f"Means over the seeds {seeds}, and differences from the first line, run by run, with their standard "
+        f"deviation, in points. {epochs} epochs of one in {one_in} of the {len(records):,} records, others for each "
+        f"seed; {len(real)} real mentions, in 32 bits. {machine(processor_limit(), ('torch',))}"
     )
     Report((table(found),), (note,)).give(markdown)
 

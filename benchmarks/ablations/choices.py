@@ -119,7 +119,7 @@ class Beside(Plain):
 
 
 class Attentive(Plain):
-    """Each tag weighs the tokens itself, and starts with the weights that ship.
+    """Each tag weighs the tokens itself, and starts with the halves.
 
     Attention for each label: Mullenbach et al., "Explainable prediction of medical codes from clinical text", 2018.
     """
@@ -148,7 +148,7 @@ class Choice:
 
 
 BASE = "cross-entropy"
-"""What every other choice is compared with: the settings that ship, with the loss that networks had before."""
+"""What every other choice is compared with: the usual settings, with the loss that networks had before."""
 CHOICES: Mapping[str, Choice] = {
     BASE: Choice(),
     "the last weights": Choice({"averaging": 0.0}),
@@ -156,7 +156,7 @@ CHOICES: Mapping[str, Choice] = {
     "label smoothing": Choice(network=Smoothed),
     "focal loss": Choice(network=Focal),
     "asymmetric loss": Choice(network=Asymmetric),
-    "asymmetric loss of rare tags": Choice(network=Network),  # as it ships
+    "asymmetric loss of rare tags": Choice(network=Network),  # the loss that ships
     "noise in the texts": Choice(examples=Noisy),
     "word embeddings learn too": Choice({"train_embeddings": True}),
     "fewer epochs": Choice({"epochs": 2}),
