@@ -66,8 +66,8 @@ def train(
     """Fine-tune an encoder on records and write a bundle, once it has passed its gates.
 
     Where labels are few it takes settings that suit them, and says so, unless --epochs, --learning-rate or --batch-size
-    is given.
-    Killed and run again with the same options, it goes on from the last whole epoch; where it learns from pairs, anew.
+    is given. Killed and run again with the same options, it goes on from the last whole epoch; where it learns from
+    pairs, anew.
 
     Exit code 0: written. 2: refused, nothing was written.
 
