@@ -151,10 +151,10 @@ def _texts(data: Path) -> Iterator[str]:
         yield from (json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines())
 
 
-def macro_f1(group: Mapping[str, Any]) -> float:
-    """Over the tags with SUPPORT cases or more."""
+def macro_f1(group: Mapping[str, Any]) -> float | None:
+    """Over the tags with SUPPORT cases or more; None if none has so many."""
     scores = [tag["f1"] for tag in group["tags"].values() if tag["support"] >= SUPPORT]
-    return sum(scores) / len(scores) if scores else 0.0
+    return sum(scores) / len(scores) if scores else None
 
 
 def report(reports: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any] | None = None) -> Report:
@@ -173,17 +173,19 @@ def report(reports: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any]
             Table("Intents in all", ("intent", "precision", "recall", "F1", "cases"), tags),
         ),
         notes=(
-            f"Micro- and macro-F1 in points; macro over the intents with {SUPPORT} cases or more; false alarms: of "
-            "the mentions without intent, the share that gets one, in %; leaves and parents: micro-F1 of topics.",
+            f"Micro- and macro-F1 in points; macro over the intents with {SUPPORT} cases or more, a dash if there "
+            "is none; false alarms: of the mentions without intent, the share that gets one, in %; leaves and parents: "
+            "micro-F1 of topics.",
         ),
     )
 
 
 def _row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
     intent, topic = found["groups"]["intent"], found["groups"].get("topic")
-    shares = (intent["micro_f1"], macro_f1(intent), intent["false_alarm_rate"])
+    macro = macro_f1(intent)
+    shares = (percent(intent["micro_f1"], 1), "–" if macro is None else percent(macro, 1))
     topics = [percent(topic[level]["micro_f1"], 1) for level in ("leaf", "parent")] if topic else ["", ""]
-    return (name, str(found["n"]), *(percent(share, 1) for share in shares), f"{intent['ece']:.3f}", *topics)
+    return (name, str(found["n"]), *shares, percent(intent["false_alarm_rate"], 1), f"{intent['ece']:.3f}", *topics)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from training.losses import Cells, asymmetric, cross_entropy
 TARGET_SHARE = 0.5
 """How much of the pooled vector is of the target's tokens, in a text that marks one."""
 RARE = 0.1
-"""The share of texts below which a tag is rare."""
+"""The share of texts that a group's tags have in the mean, below which they are rare."""
+RARE_WEIGHT = 2.0
+"""What the asymmetric loss is multiplied with: it is smaller than cross-entropy, and rare tags would be learnt late."""
 
 
 class Network(nn.Module):
@@ -43,15 +45,16 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleList(nn.Linear(encoder.width, len(group.tags)) for group in taxonomy.groups)
         self.rare: Tensor
-        self.register_buffer("rare", torch.zeros(len(taxonomy.labels), dtype=torch.bool), persistent=False)
+        self.register_buffer("rare", torch.zeros(len(taxonomy.labels), dtype=torch.bool))
 
     def start_from_shares(self, targets: Tensor, known: Tensor) -> None:
-        """Learn which tags are rare among `targets`, and let the heads' offsets say how frequent each one is."""
+        """Learn in which groups tags are rare, and let the heads' offsets say how frequent each tag is in `targets`."""
         cases, cells = (targets * known).sum(dim=0), known.sum(dim=0)
         shares = (cases + 0.5) / (cells + 1)
-        self.rare = shares < RARE
         for group, head in zip(self.taxonomy.groups, self.heads, strict=True):
-            found = shares[self.taxonomy.slices[group.name]]
+            columns = self.taxonomy.slices[group.name]
+            found = shares[columns]
+            self.rare[columns] = found.mean() < RARE
             offsets = found.logit() if group.kind == "multi-label" else found.log()
             cast(nn.Linear, head).bias.data.copy_(offsets)
 
@@ -97,7 +100,7 @@ class Network(nn.Module):
 
     def costs(self, logits: Tensor, targets: Tensor) -> Tensor:
         """What each tag costs by itself, (texts, labels): rare ones have the asymmetric loss."""
-        return torch.where(self.rare, asymmetric(logits, targets), cross_entropy(logits, targets))
+        return torch.where(self.rare, RARE_WEIGHT * asymmetric(logits, targets), cross_entropy(logits, targets))
 
 
 def _exclusive(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from training.network import Network
 
 FOLDER = "checkpoint"
 _CONFIG, _TOKENIZER, _MODEL, _MANIFEST = "config.json", "tokenizer.json", "model.safetensors", "weights.json"
-_HEADS = "heads."
+_HEADS, _RARE = "heads.", "rare"
 _OWN, _NEW = (f"encoder.embeddings.word_embeddings.{part}" for part in ("own", "new"))
 
 
@@ -43,16 +43,23 @@ class Weights:
     """64 hexadecimal digits of the weights."""
 
     def give(self, network: Network) -> None:
-        """Put the weights into a network of this encoder; a tag that is new keeps what the network has for it."""
-        inner = {name: value for name, value in self.tensors.items() if not name.startswith(_HEADS)}
+        """Put the weights into a network of this encoder; a tag that is new keeps what the network has for it.
+
+        A tag keeps its loss too, whatever its share of what is learnt now: another would move its probabilities.
+        """
+        inner = {name: value for name, value in self.tensors.items() if not name.startswith((_HEADS, _RARE))}
         network.load_state_dict(inner, strict=False)
         rows = {label: row for row, label in enumerate(self.labels)}
-        before = _outputs(self.tensors)
+        before, rare = _outputs(self.tensors), self.tensors.get(_RARE)
         for group, head in zip(network.taxonomy.groups, network.heads, strict=True):
+            columns = network.taxonomy.slices[group.name]
             for position, path in enumerate(group.paths):
-                if (row := rows.get(f"{group.name}/{path}")) is not None:
-                    for name, values in before.items():
-                        getattr(head, name).data[position] = values[row]
+                if (row := rows.get(f"{group.name}/{path}")) is None:
+                    continue
+                for name, values in before.items():
+                    getattr(head, name).data[position] = values[row]
+                if rare is not None:  # weights of earlier releases have none
+                    network.rare[columns.start + position] = rare[row]
 
 
 def save(network: Network, tokenizer: Tokenizer, folder: Path, *, encoder: str) -> None:

@@ -6,6 +6,7 @@ measured in 32 bits as torch has them, calibrated on the validation side.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -140,13 +141,14 @@ class Trial:
         found = decoder.probabilities(real)
         groups = figures(self.real, found, decoder.decisions(found), self.taxonomy)["groups"]
         intent, topic = groups["intent"], groups["topic"]
+        macro = macro_f1(intent)
         given, wanted, cells = (
             each[:, self.taxonomy.slices[GROUP]]
             for each in (decoder.decisions(decoder.probabilities(several)), *labelled(self.several, self.taxonomy))
         )
         values = (
             intent["micro_f1"],
-            macro_f1(intent),
+            math.nan if macro is None else macro,
             intent["false_alarm_rate"],
             topic["leaf"]["micro_f1"],
             topic["parent"]["micro_f1"],

@@ -100,6 +100,24 @@ class Asymmetric(Network):
         return asymmetric(logits, targets)
 
 
+class RareTags(Network):
+    """The asymmetric loss, as it is, for every tag that is rare by itself, whatever its group."""
+
+    def start_from_shares(self, targets: Tensor, known: Tensor) -> None:
+        super().start_from_shares(targets, known)
+        self.rare = ((targets * known).sum(dim=0) + 0.5) / (known.sum(dim=0) + 1) < networks.RARE
+
+    def costs(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return torch.where(self.rare, asymmetric(logits, targets), cross_entropy(logits, targets))
+
+
+class RareTagsTwice(RareTags):
+    """The same, weighed twice."""
+
+    def costs(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return Network.costs(self, logits, targets)
+
+
 class Even(Plain):
     """The mean of all tokens, whatever the target."""
 
@@ -156,7 +174,10 @@ CHOICES: Mapping[str, Choice] = {
     "label smoothing": Choice(network=Smoothed),
     "focal loss": Choice(network=Focal),
     "asymmetric loss": Choice(network=Asymmetric),
-    "asymmetric loss of rare tags": Choice(network=Network),  # the loss that ships
+    "asymmetric loss of rare tags": Choice(network=RareTags),
+    "asymmetric loss of rare tags, twice": Choice(network=RareTagsTwice),
+    "asymmetric loss of topics, twice": Choice(network=Network),  # the loss that ships
+    "batches of 24": Choice({"batch_size": 24, "learning_rate": 2.4e-4}),
     "noise in the texts": Choice(examples=Noisy),
     "word embeddings learn too": Choice({"train_embeddings": True}),
     "fewer epochs": Choice({"epochs": 2}),

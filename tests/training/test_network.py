@@ -13,7 +13,7 @@ from tests.training.toys import TOY, toy_network, toy_records, toy_settings
 from training.encoder import Encoder
 from training.examples import Examples
 from training.losses import asymmetric, cross_entropy
-from training.network import Network
+from training.network import RARE_WEIGHT, Network
 
 INTENT, TOPIC, MOOD = (TOY.slices[name] for name in ("intent", "topic", "mood"))
 
@@ -127,16 +127,17 @@ def test_the_loss_of_a_multi_label_group_is_the_sum_of_its_cells_for_each_text(n
         assert network.loss(logits, targets, known, cells) == pytest.approx(costs)
 
 
-def test_rare_tags_have_the_asymmetric_loss_and_others_cross_entropy(network: Network) -> None:
+@pytest.mark.parametrize(("cases", "rare"), [(3, True), (20, False)])
+def test_a_group_of_rare_tags_has_the_asymmetric_loss_and_others_cross_entropy(
+    network: Network, cases: int, rare: bool
+) -> None:
     targets = torch.zeros(40, len(TOY.labels))
-    targets[:3, INTENT.start] = 1  # rarer than one in ten
-    targets[:20, INTENT.start + 1] = 1
+    targets[:cases, INTENT] = 1  # of 40: on either side of one in ten
     network.start_from_shares(targets, torch.ones_like(targets))
-    assert network.rare[INTENT][:2].tolist() == [True, False]
+    assert network.rare[INTENT].tolist() == [rare] * (INTENT.stop - INTENT.start)
     logits = torch.randn(40, len(TOY.labels), generator=torch.Generator().manual_seed(3))
-    costs = network.costs(logits, targets)
-    for column, cells in ((INTENT.start, asymmetric), (INTENT.start + 1, cross_entropy)):
-        assert torch.equal(costs[:, column], cells(logits, targets)[:, column])
+    wanted = RARE_WEIGHT * asymmetric(logits, targets) if rare else cross_entropy(logits, targets)
+    assert torch.equal(network.costs(logits, targets)[:, INTENT], wanted[:, INTENT])
 
 
 def test_the_loss_of_an_exclusive_group_is_cross_entropy(network: Network) -> None:

@@ -60,6 +60,21 @@ def test_a_tag_keeps_what_it_learnt_when_others_come_before_it(network: Network,
     assert {label: after[label] for label in before} == pytest.approx(before)
 
 
+def test_a_tag_keeps_its_loss_and_a_new_one_has_that_of_its_share(
+    network: Network, source: Path, tmp_path: Path
+) -> None:
+    wider = Taxonomy.parse(TOML.replace("[groups.intent]", "[groups.intent]\n[groups.intent.tags.appeal]"))
+    other = Network(encoders.load(str(source)), wider, train_embeddings=False)
+    targets = torch.ones(40, len(wider.labels))
+    other.start_from_shares(targets, targets)  # every tag is frequent where learning goes on
+    network.rare[:2] = torch.tensor([True, False])
+    weights.save(network, encoders.load(str(source)).tokenizer, tmp_path / "checkpoint", encoder="toy")
+    weights.load(tmp_path / "checkpoint").give(other)
+    rare = dict(zip(wider.labels, other.rare.tolist(), strict=True))
+    assert [rare[label] for label in TOY.labels[:2]] == [True, False]
+    assert not rare["intent/appeal"]
+
+
 def test_weights_that_were_altered_are_refused(kept: Path) -> None:
     file = kept / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x07")
