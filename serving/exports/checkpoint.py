@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -97,7 +97,11 @@ class Checkpoint:
             raise self._unwritable(error) from error
 
     def close(self) -> None:
-        self._file.close()
+        """Leave the finished blocks alone: a draft is written anew each time, and may be what filled the disk."""
+        with suppress(OSError):  # what a full disk refused `add` it refuses again
+            self._file.close()
+        with suppress(OSError):
+            self._draft.unlink(missing_ok=True)
         self._lock.release()
 
     def remove(self) -> None:

@@ -117,9 +117,12 @@ class Form:
 
 
 def file_name(disposition: str) -> str | None:
-    """The name in a Content-Disposition; None if it has none."""
+    """The name in a Content-Disposition; None if it has none that can be read."""
     header = Message()
     with suppress(UnicodeError):  # many send UTF-8 as it is, which arrives as Latin-1
         disposition = disposition.encode("latin-1").decode()
     header["content-disposition"] = disposition
-    return header.get_filename()
+    try:
+        return header.get_filename()
+    except (ValueError, TypeError):  # what `email` raises for charsets such as idna, and for parts numbered badly
+        return None

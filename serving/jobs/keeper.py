@@ -11,10 +11,10 @@ from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.context import SpawnProcess
 from threading import Thread
 
+from serving.backoff import pause
 from serving.settings import Settings
 
 _PAUSE_SECONDS = 0.5  # after the first death, and twice as long after each other
-_LONGEST_PAUSE = 60.0
 _LIVED_SECONDS = 60.0  # after which a death is a first one again
 _STOP_SECONDS = 20  # for the block under way
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def working(settings: Settings) -> Iterator[None]:
 
 
 def _keep(settings: Settings, told: Connection) -> None:
-    pause = _PAUSE_SECONDS
+    deaths = 0
     while True:
         began, process = time.monotonic(), _started(settings)
         if process:
@@ -47,9 +47,11 @@ def _keep(settings: Settings, told: Connection) -> None:
             process.join()
             facts = {"process": process.pid, "code": process.exitcode}
             _log.warning("the process of jobs died and is replaced", extra={"facts": facts})
-        pause = _PAUSE_SECONDS if time.monotonic() - began > _LIVED_SECONDS else min(2 * pause, _LONGEST_PAUSE)
-        if told.poll(pause):
+        if time.monotonic() - began > _LIVED_SECONDS:
+            deaths = 0
+        if told.poll(pause(deaths, first=_PAUSE_SECONDS)):
             return
+        deaths += 1
 
 
 def _started(settings: Settings) -> SpawnProcess | None:

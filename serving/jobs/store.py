@@ -112,11 +112,15 @@ class Store:
         return job
 
     def _strip(self, job: Job) -> None:
-        """Remove the files of a job that has ended, but for its result."""
-        kept = (_RECORD, ERRORS, job.result)
+        """Remove the files of a job that is held and has ended, but for its result."""
         with suppress(FileNotFoundError):
-            for path in [path for path in self.folder(job.id).iterdir() if path.name not in kept]:
+            for path in self._useless(job):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _useless(self, job: Job) -> list[Path]:
+        """What is in the folder of a job that has ended beside its result and what is known of it."""
+        kept = (_RECORD, ERRORS, job.result)
+        return [path for path in self.folder(job.id).iterdir() if path.name not in kept]
 
     def cancel(self, job: Job) -> Job:
         """End a job at once, or have who works on it end it. StoreError if nothing can be written."""
@@ -163,8 +167,10 @@ class Store:
             with suppress(OSError):
                 if (job.expires and job.expires <= now) if job else folder.stat().st_mtime < old:
                     self.forget(name)
-                elif job and job.ended:
-                    self._strip(job)  # which a kill may have cut short
+                elif job and job.ended and self._useless(job):  # left by a kill, or just being written
+                    with self.held(name) as mine:
+                        if mine and mine.ended:
+                            self._strip(mine)
         for name in self._names("locks"):
             if re.fullmatch(FORM, name) and not self.folder(name).exists():
                 with suppress(OSError), FileLock(self.path / "locks" / name, timeout=0, mode=0o600):

@@ -12,7 +12,8 @@ from serving.errors import TableError
 from serving.tables.source import Source
 
 _ENTRIES = 20_000
-_PART = 2**26  # bytes of a part that is read whole, such as the list of the sheets
+_PART = 2**26  # bytes of a part of which much is held, such as the list of the sheets
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those of workbooks; others fail in ways of their own
 _TOKEN = 2**20  # bytes of one tag; beyond it, somebody wants our memory, and expat would read it again and again
 BLOCK = 2**16  # bytes
 
@@ -33,6 +34,8 @@ class Archive:
                 )
             if any(part.flag_bits & 1 for part in parts):
                 raise self._refused("has a password", "Save it without one")
+            if any(part.compress_type not in _COMPRESSIONS for part in parts):
+                raise self._refused("is compressed as no workbook is")
             if any(_leaves(name) for name in self.names):
                 raise self._refused("has a file that would lie outside of it")
 
@@ -46,17 +49,13 @@ class Archive:
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
                 raise self._refused("is a damaged workbook or ZIP archive") from error
 
-    def read(self, name: str) -> bytes:
-        """A part that is small, whole; TableError if there is none or it is not small."""
+    def elements(self, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Every element of a small part: its name without prefix, and its attributes, without theirs.
+
+        TableError, as they are taken, if there is no such part, it is not small, or no XML.
+        """
         if name not in self.names:
             raise self._refused(f"has no {name}")
-        with self.opened() as archive:
-            if archive.getinfo(name).file_size > _PART:
-                raise self._refused(f"has a {name} of many millions of bytes")
-            return archive.read(name)
-
-    def elements(self, name: str) -> list[tuple[str, dict[str, str]]]:
-        """Every element of a small part: its name without prefix, and its attributes, without theirs."""
         found: list[tuple[str, dict[str, str]]] = []
         parser = Parser(self.source, name)
 
@@ -64,8 +63,15 @@ class Archive:
             found.append((local(element), {local(key): value for key, value in attributes.items()}))
 
         parser.expat.StartElementHandler = start
-        parser.feed(self.read(name), final=True)
-        return found
+        block = b"begin"
+        with self.opened() as archive, archive.open(name) as stream:
+            if archive.getinfo(name).file_size > _PART:
+                raise self._refused(f"has a {name} of many millions of bytes")
+            while block:
+                block = stream.read(BLOCK)
+                parser.feed(block, final=not block)
+                yield from found
+                found.clear()
 
     def _refused(self, problem: str, remedy: str = "Save it anew as XLSX") -> TableError:
         return TableError(self.source.name, problem, remedy)

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from serving.errors import TableError
-from serving.tables.jsonl import JsonTable, json_row
+from serving.tables.jsonl import LONGEST, JsonTable, json_row
 from serving.tables.table import Row
 
-_LONGEST = 2**24  # characters of one element; beyond it, a bracket or quotation mark is not closed
 _BLOCK = 2**16  # characters
 _BLANK = re.compile(r"[ \t\n\r]*")
 
@@ -73,7 +72,7 @@ class _Text:
             except RecursionError as error:
                 raise TableError(where, "is nested too deeply", "Make it flat") from error
             except ValueError as error:
-                if self._ended or len(self._held) - self._at > _LONGEST:
+                if self._ended or len(self._held) - self._at > LONGEST:
                     raise TableError(where, "is no JSON", "Make it valid JSON") from error
             self._more()
 
@@ -91,7 +90,7 @@ class _Text:
             place = found.end() if found else self._at
             if place < len(self._held) or self._ended:
                 return place
-            if place - self._at > _LONGEST:
+            if place - self._at > LONGEST:
                 raise TableError(self._name, "is blank for millions of letters", "Make it valid JSON")
             self._more()
 

@@ -18,6 +18,7 @@ from serving.tables.strings import LONGEST
 PART = "content.xml"
 LETTERS = 32_767  # the most that a cell of a spreadsheet holds
 ROWS = 1_048_576  # the most that a sheet has
+CELLS = 2**20  # the most that are held together; a file of some hundred bytes can repeat one millions of times
 NUMBERS = ("float", "percentage", "currency")
 
 
@@ -56,10 +57,11 @@ class Reader:
         self._aside = self._paragraphs = self._letters = 0
         self._open = False
         self._link = ""
+        self._held = 0  # cells of the rows that have not been taken
 
     def taken(self) -> Iterator[tuple[int, Line]]:
         """The rows that have ended, those that are repeated each time."""
-        found, self._found = self._found, []
+        found, self._found, self._held = self._found, [], 0
         for place, line, times in found:
             for again in range(times):
                 yield place + again, line
@@ -111,8 +113,11 @@ class Reader:
             value = self._cell.get(f"{kind}-value", self._cell.get("value", ""))
             if text or value:
                 shown = value if kind in ("date", "boolean", *NUMBERS) and value else text or value
-                for column in range(self._column, min(self._column + times, COLUMNS)):
-                    self._row.cells[column] = Cell(shown, kind, value, self._link)
+                columns = range(self._column, min(self._column + times, COLUMNS))
+                self._held += len(columns)
+                if self._held > CELLS:
+                    raise TableError(self._source.name, "has too many cells", "Delete those that are repeated")
+                self._row.cells |= dict.fromkeys(columns, Cell(shown, kind, value, self._link))
             self._column += times
             self._cell = None
         elif element == "table-row" and self._row:

@@ -15,6 +15,7 @@ from serving.tables.source import Source
 from serving.tables.table import LinesTable, Row
 
 _LONGEST_CELL = 2**24  # characters; beyond it, a quotation mark that nobody closed is swallowing the file
+_LONGEST = 2 * _LONGEST_CELL  # characters of a record; the quotation marks of a cell are doubled
 _TOP = 32  # records among which a header is looked for
 
 
@@ -71,7 +72,13 @@ class CsvTable(LinesTable):
 
     def _top(self, profiles: Sequence[Profile], *, asked: bool) -> tuple[str, str, tuple[str, ...]]:
         """What stands before the header, the header as it stands, and its cells."""
-        first = list(islice(self._records(), _TOP))
+        first: list[tuple[str, list[str]]] = []
+        letters = 0
+        for raw, cells in islice(self._records(), _TOP):
+            first.append((raw, cells))
+            letters += len(raw)
+            if letters > _LONGEST:  # they are held together
+                break
         filled = [place for place, (_, cells) in enumerate(first) if cells]
         if not filled:
             raise TableError(self.source.name, "is empty", "Give a file with a header and one mention a row")
@@ -81,11 +88,14 @@ class CsvTable(LinesTable):
         return "".join(raw for raw, _ in first[: filled[found]]), raw, tuple(cells)
 
     def _survey(self) -> tuple[int, int, tuple[str, ...]]:
-        """How many rows there are, how many cells the widest has, and what is odd; TableError if a cell never ends."""
-        count, widest, ragged, formulas, last = 0, len(self.columns), 0, 0, self._header
+        """How many rows there are, how many cells the widest has, and what is odd.
+
+        TableError if a cell never ends, or if the rows, filled up to the widest, would fill the disk.
+        """
+        count, widest, held, ragged, formulas, last = 0, len(self.columns), 0, 0, 0, self._header
         for raw, cells in self._body():
             if cells:
-                count, widest, last = count + 1, max(widest, len(cells)), raw
+                count, widest, held, last = count + 1, max(widest, len(cells)), held + len(cells), raw
                 ragged += self._is_ragged(cells)
                 formulas += sum(map(is_formula, cells))
         try:
@@ -93,6 +103,9 @@ class CsvTable(LinesTable):
         except csv.Error as error:
             if "unexpected end of data" in str(error):
                 raise self._endless(f"row {count}") from error
+        if count * widest - held > self.source.most:
+            problem = f"has a row of {widest:,} cells, to which all others would be filled up"
+            raise TableError(self.source.name, problem, "Mend that row, or split the file")
         said = {"rows have more cells than the header": ragged, "cells would be run as a formula by Excel": formulas}
         return count, widest, tuple(f"{found:,} {what}" for what, found in said.items() if found)
 
@@ -102,19 +115,21 @@ class CsvTable(LinesTable):
     def _records(self) -> Iterator[tuple[str, list[str]]]:
         """Each record's text and cells; no cells for a blank line."""
         csv.field_size_limit(_LONGEST_CELL)  # the interpreter's own is 131,072
-        taken: list[str] = []
+        taken = io.StringIO(newline="")  # a list of short lines would take many times as much
 
         def lines() -> Iterator[str]:
-            for line in file:
-                taken.append(line)
+            while line := file.readline(_LONGEST + 1 - taken.tell()):
+                taken.write(line)
+                if taken.tell() > _LONGEST:
+                    raise csv.Error("record larger than limit")
                 yield line
 
         number = 0
         with self.encoding.open(self.source) as file:
             try:
                 for number, cells in enumerate(csv.reader(lines(), delimiter=self.delimiter)):  # noqa: B007
-                    yield "".join(taken), cells
-                    taken.clear()
+                    yield taken.getvalue(), cells
+                    taken = io.StringIO(newline="")
             except csv.Error as error:
                 raise self._endless(f"row {number + 1}") from error
 

@@ -20,7 +20,8 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 65_536  # bytes from which a delimiter, or an encoding other than UTF-8, is told
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LETTERS = frozenset("àâäçéèêëîïìíòóôöùûúüœæßñÀÂÇÉÈÊËÎÔÙÛÜÄÖŒ€’‘“”«»…–—°\xa0")
-_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")  # encodings to Python, and no file's
+# Encodings to Python, and no file's; "utf-32" would put a mark before every row.
+_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-32")
 _LEGACY = ["cp1252", "mac_roman", "cp850"]  # what spreadsheets of Western Europe write when it is not Unicode
 
 

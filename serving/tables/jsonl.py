@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from serving.errors import TableError
 from serving.tables.dialect import Encoding
 from serving.tables.profile import Profile, found_header
 from serving.tables.source import Source
 from serving.tables.table import LinesTable, Row
+
+LONGEST = 2**24  # characters of one record; beyond it, a bracket, quotation mark or line has no end
 
 
 class JsonTable(LinesTable):
@@ -52,7 +55,10 @@ class JsonlTable(JsonTable):
 
     def rows(self) -> Iterator[Row]:
         with self.encoding.open(self.source, newline="\n") as file:
-            for raw in file:
+            for number, raw in enumerate(iter(partial(file.readline, LONGEST + 1), ""), start=1):
+                if len(raw) > LONGEST:
+                    where = f"{self.source.name}: line {number}"
+                    raise TableError(where, f"has more than {LONGEST:,} characters", self.problem)
                 yield self._row(raw)
 
     def _row(self, raw: str) -> Row:

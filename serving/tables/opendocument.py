@@ -15,8 +15,8 @@ import xlsxwriter
 
 from serving.errors import TableError
 from serving.tables.archive import BLOCK, Archive
-from serving.tables.content import LETTERS, NUMBERS, PART, Cell, Line, Reader
-from serving.tables.pick import TOP, BookTable, Top, Wish
+from serving.tables.content import CELLS, LETTERS, NUMBERS, PART, Cell, Line, Reader
+from serving.tables.pick import LONGEST_NAME, TOP, BookTable, Top, Wish
 from serving.tables.source import Source
 from serving.tables.table import Cells, Row
 
@@ -62,17 +62,25 @@ class OdsTable(BookTable):
         new.end()
 
     def _survey(self) -> tuple[list[str], dict[str, Top], dict[str, int], dict[str, int]]:
-        """The sheets, and of each its first rows, how many columns it has, and how many rows that hold something."""
+        """The sheets, and of each its first rows, how many columns it has, and how many rows that hold something.
+
+        TableError if they would fill the memory, or all cells the disk, as those do that are repeated.
+        """
         tops: dict[str, list[tuple[int, dict[int, str]]]] = {}
         widths: dict[str, int] = {}
         counts: dict[str, int] = {}
+        cells = held = 0
         for place, line in self._lines():
             top = tops.setdefault(line.sheet, [])
             if line.cells:
                 counts[line.sheet] = counts.get(line.sheet, 0) + 1
                 widths[line.sheet] = max(widths.get(line.sheet, 0), max(line.cells) + 1)
                 if len(top) < TOP:
-                    top.append((place, {column: cell.text for column, cell in line.cells.items()}))
+                    top.append((place, {column: cell.text[:LONGEST_NAME] for column, cell in line.cells.items()}))
+                    held += len(line.cells)
+            cells += len(line.cells)
+            if held + len(tops) > CELLS or cells > self.source.most:
+                raise TableError(self.source.name, "has too many cells", "Delete those that are repeated")
         found = {name: Top(name, rows) for name, rows in tops.items()}
         return list(tops), found, {name: widths.get(name, 0) for name in tops}, counts
 

@@ -12,12 +12,13 @@ from serving.tables.profile import Profile, found_header
 from serving.tables.source import Source
 from serving.tables.table import Cells, Row, Table
 
-_GROUP = 2**27  # bytes; a larger row group is cut into several
-_ROWS = 4096  # rows turned into text together
+_GROUP = 2**27  # bytes, decoded; a larger row group is cut into several
+_GROUP_ROWS = 2**16  # so is one of more rows, whose new cells are held too
+_ROWS = 1024  # rows decoded together, and turned into text
 
 
 class ParquetTable(Table):
-    """A Parquet file. A row group is held in memory as a whole, unless it is very large."""
+    """A Parquet file. A row group is held in memory as a whole, unless it is large."""
 
     format = "Parquet"
 
@@ -58,19 +59,24 @@ class ParquetTable(Table):
         new.end()
 
     def _groups(self) -> Iterator[Any]:
-        """The row groups as tables, those that are very large in pieces; TableError if one cannot be read."""
+        """The row groups as tables, those that are large in pieces; TableError if one cannot be read."""
         try:
             with self._parquet.ParquetFile(self.source.path) as file:
                 for number in range(file.num_row_groups):
-                    group = file.metadata.row_group(number)
-                    if group.total_byte_size <= _GROUP:
-                        yield file.read_row_group(number)
-                        continue
-                    size = max(1, group.num_rows * _GROUP // group.total_byte_size)
-                    for batch in file.iter_batches(size, row_groups=[number]):
-                        yield self._arrow.Table.from_batches([batch], self._schema)
+                    yield from self._pieces(file.iter_batches(_ROWS, row_groups=[number]))
         except (self._arrow.ArrowException, OSError) as error:
             raise self._damaged() from error
+
+    def _pieces(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """The batches of a row group as tables: a few bytes of the file can stand for any number once decoded."""
+        held = _Held(self._arrow)
+        for batch in batches:
+            held.add(batch)
+            if held.size > _GROUP or held.rows + _ROWS > _GROUP_ROWS:
+                yield held.table(self._schema)
+                held = _Held(self._arrow)
+        if held.rows:
+            yield held.table(self._schema)
 
     def _texts(self, column: Any) -> list[str]:  # noqa: ANN401 — pyarrow has no types
         """The values of a column as text: dates in ISO 8601, lists with bars, nothing for null and what is nested."""
@@ -93,6 +99,35 @@ class ParquetTable(Table):
 
     def _damaged(self) -> TableError:
         return TableError(self.source.name, "is a damaged Parquet file", "Write it anew")
+
+
+class _Held:
+    """Batches of a row group that are held together, without the copies of a dictionary that each comes with."""
+
+    def __init__(self, arrow: Any) -> None:  # noqa: ANN401 — pyarrow has no types
+        self._arrow = arrow
+        self._batches: list[Any] = []
+        self._dictionaries: dict[int, Any] = {}
+        self.rows = self.size = 0
+
+    def add(self, batch: Any) -> None:  # noqa: ANN401
+        columns = [self._shared(place, column) for place, column in enumerate(batch.columns)]
+        self._batches.append(self._arrow.RecordBatch.from_arrays(columns, schema=batch.schema))
+        self.rows += batch.num_rows
+
+    def table(self, schema: Any) -> Any:  # noqa: ANN401
+        return self._arrow.Table.from_batches(self._batches, schema)
+
+    def _shared(self, place: int, column: Any) -> Any:  # noqa: ANN401
+        if not self._arrow.types.is_dictionary(column.type):
+            self.size += column.nbytes
+            return column
+        known = self._dictionaries.get(place)
+        if known is None or not known.equals(column.dictionary):
+            known = self._dictionaries[place] = column.dictionary
+            self.size += known.nbytes
+        self.size += column.indices.nbytes
+        return self._arrow.DictionaryArray.from_arrays(column.indices, known, ordered=column.type.ordered)
 
 
 def _text(value: object) -> str:

@@ -12,6 +12,8 @@ from serving.tables.table import Row, Table
 
 TOP = 32
 """Rows among which a header is looked for."""
+LONGEST_NAME = 1000
+"""The most letters of its cells that are held: no name of a column is longer."""
 
 
 @dataclass(frozen=True)

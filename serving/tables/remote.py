@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import shutil
 import urllib.error
@@ -53,7 +54,12 @@ def _over_http(url: str) -> Iterator[bytes]:
                 yield block
     except urllib.error.HTTPError as error:
         raise TableError(shown(url), f"cannot be had: the server answers {error.code}", "Check the URL") from error
-    except (OSError, ValueError) as error:
+    except http.client.IncompleteRead as error:  # of an answer in chunks, whose length nobody said
+        raise TableError(shown(url), "was cut short", "Try again") from error
+    except (http.client.InvalidURL, ValueError) as error:
+        remedy = "Write blanks and accents as %20, %C3%A9, and check its port"
+        raise TableError(shown(url), "cannot be had: it is not written as a URL", remedy) from error
+    except (OSError, http.client.HTTPException) as error:
         raise TableError(shown(url), "cannot be had: the server cannot be reached", "Check the URL") from error
     if left > 0:
         raise TableError(shown(url), f"was cut short: {left:,} bytes are missing", "Try again")

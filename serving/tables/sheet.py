@@ -13,6 +13,7 @@ from serving.tables.source import Source
 from serving.tables.strings import Runs, SharedStrings, unescaped
 
 COLUMNS = 16_384  # the most that a sheet has
+_DIGITS = 7  # of the number of a row, of which there are at most 1,048,576
 _REFERENCE = re.compile(r"([A-Z]{1,3})[0-9]*")
 _LONGEST_ROW = 2**26  # bytes
 _MOST_LETTERS = 2**24  # in the cells of a row
@@ -94,7 +95,7 @@ class Reader:
             self._cell = attributes
             self._column = self._position(attributes.get("r"))
         elif element == "row":
-            self._number = int(given) if (given := attributes.get("r", "")).isdecimal() else self._number + 1
+            self._number = self._row_number(attributes.get("r", ""))
             self.line = Line(self._number, self._expat.CurrentByteIndex, name.removesuffix("row"))
             self._column = -1
         elif self.line and self.line.place < 0:  # what may follow the cells of a row
@@ -118,6 +119,12 @@ class Reader:
         self.line.width, self.line.style = max(self.line.width, self._column + 1), cell.get("s", "")
         if text := self._text.take():
             self.line.raw[self._column] = cell.get("t", "n"), cell.get("s", ""), text
+
+    def _row_number(self, given: str) -> int:
+        """The number of a row; the next one if it does not say."""
+        if len(given) > _DIGITS:
+            raise TableError(self._name, "has a row whose number no sheet has", "Save it anew as XLSX")
+        return int(given) if given.isdecimal() else self._number + 1
 
     def _position(self, reference: str | None) -> int:
         """The column of a cell, from 0; the next one if it does not say."""

@@ -13,7 +13,6 @@ _BUILT_IN = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 _ZERO = datetime(1899, 12, 30)  # what a day number counts from, since spreadsheets hold 1900 for a leap year
 _ZERO_1904 = datetime(1904, 1, 1)
-_LAST = 2_958_466  # the first day number of the year 10000
 
 
 def date_styles(archive: Archive, part: str | None) -> frozenset[str]:
@@ -36,11 +35,11 @@ def date_reader(*, from_1904: bool) -> Callable[[str], str]:
     def read(number: str) -> str:
         try:
             days = float(number)
-        except ValueError:
+            found = zero + timedelta(seconds=round(days * 86_400))
+        except (ValueError, OverflowError):  # no number, or none of a day up to the year 9999
             return number
-        if not 0 <= days < _LAST:
+        if days < 0:
             return number
-        found = zero + timedelta(seconds=round(days * 86_400))
         if days < 1:
             return found.time().isoformat()
         return found.date().isoformat() if days == int(days) else found.isoformat()

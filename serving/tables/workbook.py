@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from serving.errors import TableError
 from serving.tables.archive import Archive, copied, twin
-from serving.tables.pick import TOP, BookTable, Top, Wish
+from serving.tables.pick import LONGEST_NAME, TOP, BookTable, Top, Wish
 from serving.tables.sheet import COLUMNS, Line, Meaning, column_letters, scan
 from serving.tables.source import Source
 from serving.tables.strings import SharedStrings
@@ -25,7 +25,6 @@ from serving.tables.styles import date_reader, date_styles
 from serving.tables.table import Cells, Row
 
 _SEARCHED = 1000  # rows, most of them blank, before a header
-_LONGEST_NAME = 1000  # letters
 _DIMENSION = re.compile(rb'(?<=dimension ref=")([A-Z]+[0-9]+)(?::[A-Z]+([0-9]+))?(?=")')
 _SPANS = re.compile(rb'(?<=\bspans=")([0-9]+):[0-9]+(?=")')
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -139,8 +138,8 @@ class WorkbookTable(BookTable):
 
 
 def _names(line: Line) -> dict[int, str]:
-    """The cells of what may be a header: no name of a column is longer."""
-    return {column: text[:_LONGEST_NAME] for column, text in line.cells.items()}
+    """The cells of what may be a header."""
+    return {column: text[:LONGEST_NAME] for column, text in line.cells.items()}
 
 
 def _relations(part: str) -> str:

@@ -282,6 +282,20 @@ def test_a_file_without_a_name_gets_one(client: httpx.Client) -> None:
     done(client, job)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["*=undefined''abc", "*=idna''%80abc", "*=punycode''%ff", "*" + "1" * 5_000 + "*=utf-8''a", "*0=a; filename*=b"],
+    ids=["undefined", "idna", "punycode", "digits", "parts"],
+)
+def test_a_name_that_cannot_be_read_is_none(client: httpx.Client, name: str) -> None:
+    headers = {"content-disposition": f"attachment; filename{name}"}
+    assert "the body has no file name" in problem(client.post("/v1/jobs", content=FEW, headers=headers), 415)["detail"]
+    headers["content-type"] = "application/octet-stream"
+    job = made(client.post("/v1/jobs", content=FEW, headers=headers))
+    assert job["file"] == "mentions"
+    done(client, job)
+
+
 def test_a_method_that_is_not_there_is_refused_with_all_that_are(client: httpx.Client) -> None:
     for path, methods in (("/v1/jobs", "GET, POST"), ("/v1/jobs/job-000000000000", "DELETE, GET")):
         refused = client.put(path)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,10 +16,15 @@ import pytest
 
 from model.registry import Registry
 from model.tagger import Tagger
+from serving.jobs.job import Job, Options
+from serving.jobs.keeper import working
+from serving.jobs.store import Store
+from serving.settings import Settings
 from tests.bundles import keyword_bundle
 from tests.serving.conftest import Running, start, stop
 from tests.serving.files import records, tagged, written
 from tests.serving.jobs import done, ended, look, made, many, send, under_way, workers
+from tests.serving.test_load import until
 
 ROWS = 20_000
 
@@ -118,3 +124,32 @@ def test_a_job_that_its_process_dies_of_again_and_again_is_given_up(bundle: Path
         after = made(send(client, many(10)))
         assert "stopped its process 10 times at the same place" in ended(client, job)["error"]
         done(client, after)
+
+
+def test_a_process_that_dies_at_once_is_replaced_after_half_a_second_and_twice_as_long_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = "import os, sys\nif '--multiprocessing-fork' in sys.orig_argv:\n    os._exit(7)\n"
+    (tmp_path / "sitecustomize.py").write_text(fault)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with working(Settings.read(state=tmp_path / "state")):
+        until(lambda: len(caplog.records) == 4)
+    assert {record.message for record in caplog.records} == {"the process of jobs died and is replaced"}
+    took = caplog.records[-1].created - caplog.records[0].created
+    assert 0.5 + 1 + 2 <= took < 1 + 2 + 4
+
+
+def test_what_a_kill_left_of_a_job_that_has_ended_goes_but_not_what_is_just_written(tmp_path: Path) -> None:
+    store = Store(Settings.read(), tmp_path)
+    job = Job(id="job-000000000000", owner="", file="a.csv", created=datetime.now(UTC), options=Options())
+    with store.draft(job) as draft:
+        store.keep(draft, job)
+    with store.held(job.id) as mine:
+        assert mine
+        store.end(mine, "cancelled")
+        written = store.folder(job.id) / ".job.json.01234567"  # by the thread that tells of its end
+        written.touch()
+        store.tidy()
+        assert written.exists()
+    store.tidy()
+    assert [path.name for path in store.folder(job.id).iterdir()] == ["job.json"]

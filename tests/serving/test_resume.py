@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -157,6 +158,28 @@ def test_what_fails_after_the_tagging_is_gone_on_from(tagger: Tagger, path: Path
     tag_table(tagger, open_table(path), output, Reading("text"), resume=True, each=lambda rows, _: told.append(rows))
     assert told == [ROWS]
     assert output.read_bytes() == whole
+
+
+@pytest.mark.parametrize("tagged", [0, 20], ids=["what is found", "the output"])
+def test_a_disk_that_takes_no_more_is_said_and_gone_on_from(tagger: Tagger, tmp_path: Path, tagged: int) -> None:
+    path = written(tmp_path, b"text\n" + b"".join(b"panne %d\n" % row for row in range(20)))
+    output, whole = path.with_name("out.csv"), path.with_name("whole.csv")
+    tag_table(tagger, open_table(path), whole, Reading("text"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def each(rows: int, _: int) -> None:
+        if rows == tagged:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+
+    try:
+        with pytest.raises(TableError, match="cannot be written: File too large"):
+            tag_table(tagger, open_table(path), output, Reading("text"), each=each)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    left = sorted(entry.name for entry in (tmp_path / ".out.csv.tagging").iterdir())
+    assert left == ["blocks.jsonl", "plan.json"]  # a draft would keep the disk full
+    tag_table(tagger, open_table(path), output, Reading("text"), resume=True)
+    assert output.read_bytes() == whole.read_bytes()
 
 
 def test_a_link_stays_a_link_to_the_output(tagger: Tagger, path: Path, whole: bytes) -> None:

@@ -223,7 +223,9 @@ def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path: Path, content:
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["klingon", "idna", "punycode", "undefined", "unicode_escape", "utf-8\0", "base64"])
+@pytest.mark.parametrize(
+    "name", ["klingon", "idna", "punycode", "undefined", "unicode_escape", "utf-8\0", "base64", "UTF32"]
+)
 def test_an_encoding_that_no_file_is_in_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TableError, match=r"--encoding: .* is not known"):
         open_table(written(tmp_path, b"text\npanne\n"), name)

@@ -117,6 +117,19 @@ def test_days_are_counted_from_1904_where_the_workbook_says_so(tmp_path: Path) -
     assert [row.cells["when"] for row in open_table(tmp_path / "m.xlsx").rows()] == ["2024-11-13"]
 
 
+@pytest.mark.parametrize(
+    ("epoch", "number"), [("WINDOWS_EPOCH", 2958465.999999), ("CALENDAR_MAC_1904", 2957004), ("WINDOWS_EPOCH", -1)]
+)
+def test_a_number_that_is_no_day_of_the_calendar_is_read_as_it_is(tmp_path: Path, epoch: str, number: float) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = getattr(openpyxl.utils.datetime, epoch)
+    book.active.append(["text", "when"])
+    book.active.append(["a", number])
+    book.active["B2"].number_format = "yyyy-mm-dd"
+    book.save(tmp_path / "m.xlsx")
+    assert [row.cells["when"] for row in open_table(tmp_path / "m.xlsx").rows()] == [str(number)]
+
+
 def test_the_sheet_with_a_column_of_the_text_is_taken_or_the_one_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "m.xlsx"
     BOOKS["several sheets, a chart, links, notes, formulas"][1](path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -25,9 +26,15 @@ CONTENT = b"id,text\n1,panne\n2,merci\n"
 
 
 class _Files(BaseHTTPRequestHandler):
-    """A file, the same file cut short, and nothing else."""
+    """A file, the same file cut short in two ways, and nothing else."""
 
     def do_GET(self) -> None:
+        if self.path == "/chunks.csv":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n" % len(CONTENT) + CONTENT[:5])
+            return
         if not self.path.startswith(("/m.csv", "/cut.csv")):
             self.send_error(404)
             return
@@ -56,11 +63,37 @@ def test_a_file_is_read_over_http(web: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("/none.csv", "the server answers 404"), ("/cut.csv", "was cut short: 19 bytes are missing")]
+    ("path", "said"),
+    [
+        ("/none.csv", "the server answers 404"),
+        ("/cut.csv", "was cut short: 19 bytes are missing"),
+        ("/chunks.csv", "chunks.csv: was cut short. Try again"),
+    ],
 )
 def test_what_a_server_does_not_give_whole_is_refused(web: str, path: str, said: str) -> None:
     with pytest.raises(TableError, match=said):
         open_table(web + path)
+
+
+@pytest.mark.parametrize("end", ["/my file.csv", "x/m.csv", "/\u00e9.csv"])
+def test_what_is_not_written_as_a_url_is_one_line_without_the_key(web: str, end: str) -> None:
+    with pytest.raises(TableError, match="is not written as a URL") as caught:
+        open_table(f"{web}{end}?token=secret")
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_speaks_no_http_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with server.accept()[0] as caller:
+                caller.sendall(b"220 mail\r\n")
+                caller.recv(2**16)
+
+        threading.Thread(target=greet, daemon=True).start()
+        with pytest.raises(TableError, match="the server cannot be reached"):
+            open_table(f"http://127.0.0.1:{server.getsockname()[1]}/m.csv")
 
 
 def test_a_server_that_is_not_there_is_one_line_without_the_key() -> None:
