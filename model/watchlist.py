@@ -52,9 +52,11 @@ class Watchlist:
         self.organisations = tuple(organisations)
         self._owner: dict[str, str] = {}
         for organisation in self.organisations:
-            if organisation.name in self._owner.values():
+            if _searched(organisation.name) in self._owner:
                 raise WatchlistError(f"watchlist.{organisation.name}", "is listed twice", "Keep one entry")
-            for alias in (organisation.name, *organisation.aliases):
+            self._owner[_searched(organisation.name)] = organisation.name
+        for organisation in self.organisations:  # a name means its own organisation, whoever lists it as an alias
+            for alias in organisation.aliases:
                 self._owner.setdefault(_searched(alias), organisation.name)
         names = sorted(map(re.escape, self._owner), key=len, reverse=True)
         # The two tokens come first: an organisation called Target must not be found inside "[TARGET]".
@@ -100,7 +102,7 @@ class Watchlist:
         """The organisation called `name`, or known by it as an alias, in any case; WatchlistError if there is none."""
         owner = self._owner.get(_searched(name))
         for organisation in self.organisations:
-            if organisation.name in (name, owner):
+            if organisation.name == owner:
                 return organisation
         legal = ", ".join(organisation.name for organisation in self.organisations)
         raise WatchlistError("target", f"{name!r} is not in the watchlist", f"Legal: {legal}")

@@ -29,7 +29,7 @@ from model.mention import Mention
 from model.tagger import Failed, Tagged, Tagger
 from model.watchlist import Watchlist
 from serving.call import note
-from serving.errors import BusyError, NotReadyError
+from serving.errors import BusyError, NotReadyError, RequestTooLargeError
 from serving.metrics import Metrics
 from serving.pace import Pace
 from serving.ticket import Answers, Ticket
@@ -38,6 +38,7 @@ from serving.turns import Turns
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 _CHARACTERS = 4  # of a token, about: to refuse a call before anything is done for it
+_MOST_READ = 2**22  # characters of all texts that a call needs read, one for each organisation that a mention names
 _SHORT = 2_000  # characters in one call that the event loop reads by itself: a millisecond of work
 _HELD_SHARE = 0.1  # of the time that what waits will take, for which an answer that is ready may wait for others
 _SHARE = 3  # of a call's time, what may be waiting at its start: up to twice as much comes before, see `Turns`
@@ -106,8 +107,9 @@ class Line:
         """As `Tagger.tag`, without blocking the event loop.
 
         `caller` is who takes turns with others. BusyError if there is no room for the texts, or no hope that they are
-        computed within `seconds`; DeadlineError if they then are not; NotReadyError if the line is closed or its
-        workers died. Cancelled, it gives its place up.
+        computed within `seconds`; DeadlineError if they then are not; RequestTooLargeError if mentions name so many
+        organisations that there is too much to read; NotReadyError if the line is closed or its workers died.
+        Cancelled, it gives its place up.
         """
         began = time.perf_counter()
         note(mentions=len(mentions))
@@ -117,10 +119,14 @@ class Line:
         searched = characters * (1 + len(watchlist.organisations) if watchlist else 1)  # again for each that is named
         with self._metrics.timed("prepare"):
             plans = await _run(searched, partial(self._tagger.plan, mentions, watchlist))
+        read = sum(map(len, plans.texts))
+        if read > max(_MOST_READ, 2 * characters):
+            problem = f"has so many organisations that these mentions name that {read:,} characters are to be read"
+            raise RequestTooLargeError("watchlist", problem, "Send fewer mentions in a call")
         found, failed = await self._probabilities(plans.texts, caller, seconds, began)
         with self._metrics.timed("decode"):
             decode = partial(self._tagger.results, plans, found, min_score, failed=failed)
-            results = await _run(sum(map(len, plans.texts)), decode)
+            results = await _run(read, decode)
         self._metrics.tagged(results, self._tagger.bundle.languages)
         return results
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from model.errors import WatchlistError
-from model.watchlist import Organisation, Watchlist
+from model.watchlist import OTHER, TARGET, Organisation, Watchlist
 
 FILE = """
 [[organisation]]
@@ -58,9 +58,16 @@ def test_an_entry_at_fault_is_named_by_its_field(entry: dict[str, Any], field: s
     assert caught.value.where == field
 
 
-def test_a_name_listed_twice_is_refused() -> None:
+@pytest.mark.parametrize("name", ["Free", "FREE", "@fréé"])
+def test_a_name_listed_twice_is_refused(name: str) -> None:
     with pytest.raises(WatchlistError, match="listed twice"):
-        Watchlist([Organisation("Free"), Organisation("Free", "competitor")])
+        Watchlist([Organisation("Free"), Organisation(name, "competitor")])
+
+
+def test_a_name_means_its_own_organisation_though_one_before_has_it_as_an_alias() -> None:
+    watched = Watchlist([Organisation("Iliad", "competitor", ("Free",)), Organisation("Free")])
+    assert watched.get("free").role == "brand"
+    assert watched.mask("Free, pas iliad", "Free") == f"{TARGET}, pas {OTHER}"
 
 
 def test_names_are_found_as_whole_words_in_the_order_of_the_list() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import schemathesis
 
 from labels.interface import configuration
+from model.watchlist import _searched
 from tests.bundles import tiny_taxonomy
 
 PAGE = configuration(tiny_taxonomy())
@@ -37,9 +38,10 @@ def _name_once(watchlist: object) -> None:
         seen: list[Any] = []
         for entry in list(watchlist):
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-                if entry["name"] in seen:
+                name = _searched(entry["name"])
+                if name in seen:
                     watchlist.remove(entry)
-                seen.append(entry["name"])
+                seen.append(name)
 
 
 def _shape_to_fit(inputs: object) -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from model.mention import Mention
 from model.tagger import Failed, Plans, Tagged, Tagger
-from model.watchlist import Watchlist
+from model.watchlist import Organisation, Watchlist
 from serving.batching import Line
-from serving.errors import BusyError, DeadlineError, NotReadyError
+from serving.errors import BusyError, DeadlineError, NotReadyError, RequestTooLargeError
 from tests.serving.slow import SlowTagger
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +69,18 @@ async def test_answers_are_those_of_the_tagger(tagger: Tagger) -> None:
     asked = mentions("une panne", "merci", "une panne", "", "x " * 300)
     assert [str(found) for found in await line.tag(asked)] == [str(found) for found in tagger.tag(asked)]
     assert await line.tag([]) == []
+    line.close()
+
+
+async def test_mentions_that_name_more_than_can_be_read_are_refused_before_they_are(tagger: Tagger) -> None:
+    line = Line(tagger)
+    names = [f"Firm{n}" for n in range(50)]
+    watchlist = Watchlist(map(Organisation, names))
+    text = f"{' '.join(names)} {'panne ' * 120}"
+    with pytest.raises(RequestTooLargeError, match="organisations"):
+        await line.tag(mentions(*(f"{n} {text}" for n in range(100))), watchlist=watchlist)
+    assert line.waiting == 0
+    assert len(await line.tag(mentions(text), watchlist=watchlist)) == 1
     line.close()
 
 
