@@ -21,7 +21,7 @@ from serving import admission, ending, examples, headers, kserve, label_studio, 
 from serving.admission import Caller, KeyRoute, OpenRoute
 from serving.body import Bodies, JsonRoute
 from serving.drift import Drifts
-from serving.errors import NotReadyError, RequestTooLargeError
+from serving.errors import NotReadyError
 from serving.feedback import desk, recent
 from serving.feedback import routes as feedback
 from serving.jobs import routes as jobs
@@ -151,9 +151,7 @@ async def tag(
     `priority`, `priority_reason` and `owner` follow from all of them, and from `answered`, by the service's rules.
     """
     service, state = serving(request), request.app.state  # not as dependencies, which take a tenth of a call's time
-    if len(asked.mentions) > service.settings.max_mentions:
-        limit = f"{service.settings.max_mentions:,}"
-        raise RequestTooLargeError("mentions", f"are more than {limit}", "Send them in several calls")
+    service.settings.check_count("mentions", len(asked.mentions))
     caller: Caller = request.state.caller
     caller.count(len(asked.mentions))
     watchlist = Watchlist.from_dicts(organisation.model_dump() for organisation in asked.watchlist)

@@ -20,7 +20,7 @@ from model.taxonomy import Taxonomy
 from serving import problems
 from serving.admission import GuardedRoute
 from serving.body import JsonRoute
-from serving.errors import CredentialsError, MisfitError, RequestTooLargeError
+from serving.errors import CredentialsError, MisfitError
 from serving.schemas import StatusAnswer, Told
 from serving.service import Served
 from serving.settings import Settings
@@ -200,9 +200,7 @@ async def predict(asked: PredictRequest, service: Served) -> PredictAnswer:
     A task that cannot be read has an empty result, and the others are tagged all the same. A project is refused as
     by `/setup`.
     """
-    if len(asked.tasks) > service.settings.max_mentions:
-        limit = f"{service.settings.max_mentions:,}"
-        raise RequestTooLargeError("tasks", f"are more than {limit}", "Select fewer, or raise TYMPAN_MAX_MENTIONS")
+    service.settings.check_count("tasks", len(asked.tasks), remedy="Select fewer, or raise TYMPAN_MAX_MENTIONS")
     _check(asked.label_config, service.tagger.taxonomy, field="label_config")
     found = await service.line.suggest([task.data for task in asked.tasks])
     return PredictAnswer(results=[PredictionItem(**prediction) for prediction in found])

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.bundle import PRETRAINED
-from serving.errors import SettingsError
+from serving.errors import RequestTooLargeError, SettingsError
 
 Open = Literal["health", "ready", "metrics"]
 _LEAST_SECRET = 24  # bytes, as Standard Webhooks has it
@@ -113,8 +113,8 @@ class Settings(BaseSettings):
     )
     job_storage: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="The storage that jobs may take files from: prefixes such as s3://exports/ with commas between "
-        "them, none by default.",
+        description="The storage that jobs may take files from and copy results to: prefixes such as s3://exports/ "
+        "with commas between them, none by default.",
     )
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="The hosts that jobs may call when they end, with commas between them; none by default."
@@ -219,6 +219,11 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = f"TYMPAN_{first['loc'][0]}".upper()  # what follows is the place in a list
             raise SettingsError(name, f"cannot be used: {first['msg']}", "Set another value or unset it") from error
+
+    def check_count(self, field: str, count: int, *, remedy: str = "Send them in several calls") -> None:
+        """Refuse a call whose `field` has more entries than one may have: RequestTooLargeError."""
+        if count > self.max_mentions:
+            raise RequestTooLargeError(field, f"are more than {self.max_mentions:,}", remedy)
 
 
 def version() -> str:

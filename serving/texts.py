@@ -13,7 +13,6 @@ from model.mention import MAX_CHARACTERS, Mention
 from model.tagger import Failed, Tagged
 from serving.admission import Caller, KeyRoute
 from serving.body import JsonRoute
-from serving.errors import RequestTooLargeError
 from serving.keys import Scope
 from serving.service import Service
 
@@ -46,9 +45,7 @@ async def tagged(
     texts: Sequence[str], service: Service, caller: Caller, timeout_ms: int | None
 ) -> list[Tagged | Failed]:
     """One result per text, in order, by the same line and limits as mentions: those of `Line.tag` and 413."""
-    if len(texts) > service.settings.max_mentions:
-        limit = f"{service.settings.max_mentions:,}"
-        raise RequestTooLargeError("inputs", f"are more than {limit}", "Send them in several calls")
+    service.settings.check_count("inputs", len(texts))
     caller.count(len(texts))
     return await service.line.tag(
         [Mention(str(place), text) for place, text in enumerate(texts)],

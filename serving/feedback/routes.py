@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from serving import problems
 from serving.admission import KeyRoute
 from serving.body import JsonRoute
-from serving.errors import FeedbackOffError, RequestTooLargeError
+from serving.errors import FeedbackOffError
 from serving.feedback.desk import Desk
 from serving.feedback.schemas import ANSWERS, REQUESTS, FeedbackAnswer, FeedbackRequest
 from serving.keys import Scope
@@ -64,7 +64,5 @@ async def feedback(
 
     Nothing is changed by a correction at once: retraining learns from it.
     """
-    if len(asked.corrections) > service.settings.max_mentions:
-        limit = f"{service.settings.max_mentions:,}"
-        raise RequestTooLargeError("corrections", f"are more than {limit}", "Send them in several calls")
+    service.settings.check_count("corrections", len(asked.corrections))
     return FeedbackAnswer(results=await desk.take(asked.corrections, service.tagger.taxonomy))
