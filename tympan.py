@@ -6,6 +6,7 @@ the service runs where only its own libraries are installed.
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any
 
 import typer
@@ -31,10 +32,11 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except TympanError as error:
             typer.echo(f"tympan: {error}", err=True)
-        except OSError as error:  # a full disk, or a folder of somebody else's
-            if not error.filename:  # a pipe that was closed, or a connection
+        except OSError as error:  # a full disk, often without a file's name, or a folder of somebody else's
+            if not error.filename and error.errno not in (errno.ENOSPC, errno.EDQUOT):  # a closed pipe, a connection
                 raise
-            typer.echo(f"tympan: {error.filename}: {error.strerror}. Mend that, and run it again", err=True)
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"tympan: {where}{error.strerror}. Mend that, and run it again", err=True)
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(ctx.invoked_subcommand)
             if not extra:

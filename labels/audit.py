@@ -9,7 +9,7 @@ was not trained on the records: one that was has learnt their errors too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,16 +84,9 @@ def gather(path: Path, taxonomy: Taxonomy) -> tuple[list[Record], set[str]]:
         records = read(path, taxonomy)
         return records, {fingerprint(records)}
     folders = [*versions(path), current(path)]
-    records = [_present(record, taxonomy) for side in load(path).values() for record in side]
+    records = [record.present(taxonomy) for side in load(path).values() for record in side]
     manifests = [manifest_of(folder) for folder in folders]
     return records, {mark for found in manifests for mark in (found["fingerprint"], *found.get("former", ()))}
-
-
-def _present(record: Record, taxonomy: Taxonomy) -> Record:
-    def renamed(lists: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        return {name: [taxonomy.group(name).current(path) for path in paths] for name, paths in lists.items()}
-
-    return Record.from_dict({**record.to_dict(), "tags": renamed(record.tags), "unsure": renamed(record.unsure)})
 
 
 def _cells(records: Sequence[Record], taxonomy: Taxonomy) -> tuple[Flags, Flags]:

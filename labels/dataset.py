@@ -96,7 +96,8 @@ def save(
 def load(folder: str | Path, taxonomy: Taxonomy | None = None) -> dict[str, list[Record]]:
     """Read what `save` wrote: side → its records.
 
-    DatasetError if a file is missing, a record was altered, or the labels are of another tag set than `taxonomy`.
+    DatasetError if a file is missing, a record was altered, or the labels are of another tag set than `taxonomy`. Its
+    former names of tags come back as present ones; TaxonomyError for a name that it does not know.
     """
     parquet = library("pyarrow.parquet")
     folder = current(folder)
@@ -114,7 +115,9 @@ def load(folder: str | Path, taxonomy: Taxonomy | None = None) -> dict[str, list
             raise DatasetError(str(file), "is missing or cannot be read", "Write the dataset again") from error
     if fingerprint(record for records in sides.values() for record in records) != manifest["fingerprint"]:
         raise DatasetError(str(folder), "was altered since it was written", "Write the dataset again")
-    return sides
+    if not taxonomy:
+        return sides
+    return {name: [record.present(taxonomy) for record in records] for name, records in sides.items()}
 
 
 def current(folder: str | Path) -> Path:

@@ -67,6 +67,10 @@ class Record:
         }
         return {key: value for key, value in data.items() if value or key in ("id", "text", "tags")}
 
+    def present(self, taxonomy: Taxonomy) -> Record:
+        """The same with former names of tags as present ones; TaxonomyError for a name that there is not."""
+        return Record.from_dict(_renamed(self.to_dict(), taxonomy))
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
         """Read what `to_dict` wrote or `schema.check` found whole; None and empty lists count as absent."""

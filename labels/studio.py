@@ -29,6 +29,7 @@ LISTED = 1000
 FETCHED = 250
 """Tasks to a page with their annotations: the server answers in a second."""
 _SECONDS = 120.0
+_REFRESH = "/api/token/refresh"
 _HIDDEN = (
     *("inner_id", "annotations_results", "annotations_ids", "predictions_results", "predictions_model_versions"),
     *("file_upload", "storage_filename", "created_at", "updated_at", "updated_by", "avg_lead_time", "draft_exists"),
@@ -89,9 +90,14 @@ class Studio:
         transport = client.HTTPTransport(retries=2)
         self._client: httpx.Client = client.Client(base_url=self.url, timeout=_SECONDS, transport=transport)
         self._client.headers["Authorization"] = f"Token {token}"
-        if token.count(".") == 2:  # a personal access token, which buys a short one
-            answer = self._ask("POST", "/api/token/refresh", json={"refresh": token})
-            self._client.headers["Authorization"] = f"Bearer {answer['access']}"
+        self._personal = token if token.count(".") == 2 else ""  # it buys others, each good for some minutes
+        if self._personal:
+            self._renew()
+
+    def _renew(self) -> None:
+        self._client.headers.pop("Authorization", None)
+        answer = self._ask("POST", _REFRESH, json={"refresh": self._personal})
+        self._client.headers["Authorization"] = f"Bearer {answer['access']}"
 
     def __enter__(self) -> Studio:
         return self
@@ -225,6 +231,9 @@ class Studio:
     def _ask(self, method: str, path: str, **given: Any) -> Any:  # noqa: ANN401  whatever JSON holds
         with self._told(path):
             answer = self._client.request(method, path, **given)
+            if answer.status_code == 401 and self._personal and path != _REFRESH:  # it was not carried out
+                self._renew()
+                answer = self._client.request(method, path, **given)
             answer.raise_for_status()
             return answer.json() if answer.content else None
 

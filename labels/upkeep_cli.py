@@ -101,7 +101,8 @@ def audit(
 
     tagger = Tagger.load(bundle)
     records, fingerprints = gather(data, tagger.taxonomy)
-    if tagger.bundle.provenance.get("data") in fingerprints:
+    learnt = {tagger.bundle.provenance.get(name) for name in ("data", "dataset")}  # a part of it, and all
+    if learnt & fingerprints:
         typer.echo(f"{bundle} was trained on these records and may have learnt their errors: give another", err=True)
     suspects = search(records, probabilities(tagger, [record.prepared() for record in records]), tagger.taxonomy)
     _suspects(suspects[:limit], show_text=show_text)

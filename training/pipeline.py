@@ -32,7 +32,7 @@ from training.evaluate import evaluate
 from training.examples import Examples, truth
 from training.export import BLOCK, export, quantise
 from training.fit import fit, seed
-from training.network import Network
+from training.network import RARE_WEIGHT, Network
 from training.parity import check_export, check_quantised
 from training.plan import Plan
 from training.provenance import tested_on, versions
@@ -75,7 +75,9 @@ def train(sides: Mapping[str, Sequence[Record]], output: Path, plan: Plan, *, co
         earlier.give(network)
     data = fingerprint([record for found in sides.values() for record in found])
     origin = earlier.identity if earlier else encoder.name
-    run = f"{data} {origin} {plan.encoder} {_digest(plan.taxonomy)} {','.join(plan.keep_languages)}"
+    held = " ".join(tested_on(sides[side]) for side in ("validation", "test"))  # the fingerprint knows of no sides
+    run = f"{data} {held} {origin} {plan.encoder} {_digest(plan.taxonomy)} {','.join(plan.keep_languages)}"
+    run += f" {RARE_WEIGHT:g} {''.join(str(int(rare)) for rare in network.rare)}"
     state, how = _learn(network, examples, plan, work / "fit", run, console)
     provenance = {**_provenance(plan, encoder.name, data, sides, state, network), **how}
     draft = _Draft(plan, network, encoder.tokenizer, work, _languages(sides), provenance)

@@ -152,10 +152,12 @@ def _settled(order: Order, champion: Bundle, judged: Mapping[str, Any]) -> Outco
 def learnt_from(order: Order, champion: Bundle) -> Path:
     """The version of the dataset that the champion was trained on, made of `base` if there is none at all."""
     learnt = champion.provenance.get("dataset") or champion.provenance["data"]
-    kept = versions(order.dataset)
+    kept, tested = versions(order.dataset), champion.provenance.get("tested_on")
     for folder in kept:
         manifest = manifest_of(folder)
-        if learnt in (manifest["fingerprint"], *manifest.get("former", ())):  # those before something was erased
+        if learnt in manifest.get("former", ()):  # before something was erased, which may have been tested on
+            return folder
+        if learnt == manifest["fingerprint"] and tested in (None, tested_on(load(folder)["test"])):
             return folder
     if kept:
         problem = f"has no version that {champion.version} was trained on"

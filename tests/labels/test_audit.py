@@ -139,8 +139,9 @@ def test_a_model_that_was_trained_on_the_records_is_said_to_be(bundle: Path, tmp
         add(data, records, taxonomy=TAGS)
         add(data, records[:90], taxonomy=TAGS)  # the model is of the version before
     trained = keyword_bundle(tmp_path / "trained")
-    replace(Bundle.read(trained), provenance={"data": fingerprint(records)}).seal()
-    assert "was trained on these records" in run(data, "--bundle", trained).output
+    for provenance in ({"data": fingerprint(records)}, {"data": "a part of it", "dataset": fingerprint(records)}):
+        replace(Bundle.read(trained), provenance=provenance).seal()
+        assert "was trained on these records" in run(data, "--bundle", trained).output
     assert "was trained" not in run(data, "--bundle", bundle).output
 
 

@@ -18,6 +18,7 @@ from labels.errors import DatasetError, ExtraError
 from labels.extra import library
 from labels.record import Record, read, write
 from model.errors import TaxonomyError
+from model.taxonomy import Taxonomy
 from model.watchlist import Organisation
 from tests.labels.records import SMALL, corpus, record
 
@@ -40,6 +41,18 @@ SIDES = {"train": [FULL, *corpus(5)], "validation": [BARE], "test": []}
 def test_a_saved_dataset_is_loaded_as_it_was(tmp_path: Path) -> None:
     save(tmp_path / "d", SIDES, taxonomy=SMALL)
     assert load(tmp_path / "d") == SIDES
+
+
+def test_former_names_are_read_as_present_ones_and_unknown_ones_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "d", {"train": [record("a", tags={"mood": ("sad",), "about": ("place",)})]}, taxonomy=SMALL)
+    renamed, other = (
+        'name = "small"\nversion = "1"\n[groups.mood]\n[groups.mood.tags.sad]\n[groups.about.tags.spot]\n' + end
+        for end in ('former = ["place"]\n', "")
+    )
+    (found,) = load(tmp_path / "d", Taxonomy.parse(renamed))["train"]
+    assert found.tags == {"mood": ("sad",), "about": ("spot",)}
+    with pytest.raises(TaxonomyError, match="place"):
+        load(tmp_path / "d", Taxonomy.parse(other))
 
 
 def test_the_manifest_says_what_there_is(tmp_path: Path) -> None:

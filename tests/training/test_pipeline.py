@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from transformers import BertModel
 
 from labels.dataset import fingerprint
@@ -159,6 +161,18 @@ def test_a_model_that_8_bits_would_spoil_is_not_released_and_an_earlier_one_stay
     with pytest.raises(GateError, match="8 bits"):
         train(toy_sides(), output, replace(plan, encoder=str(fragile), settings=only_heads))
     assert Bundle.read(output).version == trained.version
+
+
+def test_what_was_learnt_of_other_sides_is_not_gone_on_from(plan: Plan, fragile: Path, tmp_path: Path) -> None:
+    """A training that the gates refused leaves its epochs; the same records on other sides would be tested on them."""
+    only_heads = toy_settings(epochs=2, learning_rate=0.0, train_embeddings=False)
+    refused, sides, learnt = replace(plan, encoder=str(fragile), settings=only_heads), toy_sides(), []
+    for each in (sides, sides, {**sides, "validation": sides["test"], "test": sides["validation"]}):
+        told = io.StringIO()
+        with pytest.raises(GateError, match="8 bits"):
+            train(each, tmp_path / "model", refused, console=Console(file=told, width=200))
+        learnt.append("epoch 1: " in told.getvalue())
+    assert learnt == [True, False, True]
 
 
 def test_of_a_long_text_the_largest_output_of_its_windows_counts(bundle: Path) -> None:

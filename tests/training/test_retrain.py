@@ -312,6 +312,10 @@ def test_a_champion_of_a_dataset_has_its_test_texts_from_there(plan: Plan, tmp_p
         retrain(order)
     assert retrain(replace(order, base=tmp_path / "dataset")).state == "unchanged"
     assert load(order.dataset)["test"] == load(tmp_path / "dataset")["test"]
+    other = train(split(records, seed=6), tmp_path / "second", plan)
+    registry.promote(registry.add(other.path), who="ann", why="of the same records, on other sides")
+    with pytest.raises(TrainingError, match="has no version that"):
+        retrain(replace(order, base=tmp_path / "dataset"))
 
 
 def test_rules_for_tags_that_there_are_not_are_refused(order: Order) -> None:
