@@ -223,7 +223,7 @@ def _side(bundle: Bundle, tokenizer: Tokenizer, state: Mapping[str, torch.Tensor
     body = BertModel(weights.config(bundle, vocabulary=rows), add_pooling_layer=False)
     encoder = encoders.Encoder(body, tokenizer, "read back from a bundle", added)
     network = Network(encoder, bundle.taxonomy, train_embeddings=False).eval()
-    network.load_state_dict(dict(state))
+    network.load_state_dict(dict(state), strict=False)  # a bundle does not tell which tags had the loss of rare ones
     return Side(tokenizer, network, bundle.max_length)
 
 

@@ -57,7 +57,7 @@ def main(
 
     For example:
 
-    python -m benchmarks.labelling --data ../shared/data --picture docs/labelling.png
+    python -m benchmarks.labelling --data ../shared/data --picture docs/queue.png --markdown docs/queue.md
 
     python -m benchmarks.labelling --data ../shared/data --only banking77 --seeds 1 --limit 1000
     """
