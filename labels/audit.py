@@ -86,7 +86,8 @@ def gather(path: Path, taxonomy: Taxonomy) -> tuple[list[Record], set[str]]:
     folders = [*versions(path), current(path)]
     records = [record.present(taxonomy) for side in load(path).values() for record in side]
     manifests = [manifest_of(folder) for folder in folders]
-    return records, {mark for found in manifests for mark in (found["fingerprint"], *found.get("former", ()))}
+    marks = {mark for found in manifests for mark in (found["fingerprint"], *found.get("former", ()))}
+    return records, {fingerprint(records), *marks}  # under present names too, by which they are learnt
 
 
 def _cells(records: Sequence[Record], taxonomy: Taxonomy) -> tuple[Flags, Flags]:

@@ -11,6 +11,7 @@ an 8-bit model, which scales activations by call, then answers the same whatever
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -129,11 +130,19 @@ class Tagger:
         plans = self.plan(mentions, watchlist)
         return self.results(plans, self.probabilities(plans.texts), min_score)
 
-    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
-        """Prepare mentions: a text that several need is in the plans once."""
-        items = tuple(_plan(mention, watchlist or Watchlist()) for mention in mentions)
-        texts = dict.fromkeys(text for item in items if isinstance(item, _Plan) for text in item.texts())
-        return Plans(items, tuple(texts))
+    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None, *, most: float = math.inf) -> Plans:
+        """Prepare mentions: a text that several need is in the plans once. Beyond `most` characters it breaks off."""
+        items: list[_Plan | Failed] = []
+        texts: dict[str, None] = {}
+        characters = 0
+        for mention in mentions:
+            items.append(item := _plan(mention, watchlist or Watchlist()))
+            for text in item.texts() if isinstance(item, _Plan) else ():
+                characters += len(text) * (text not in texts)
+                texts[text] = None
+            if characters > most:
+                break
+        return Plans(tuple(items), tuple(texts))
 
     def results(
         self, plans: Plans, probabilities: Floats, min_score: float = 0.0, *, failed: Container[str] = ()

@@ -116,12 +116,13 @@ class Line:
         texts = {mention.text for mention in mentions}
         characters = sum(map(len, texts))
         self._check_room(characters // _CHARACTERS, len(texts), caller, seconds)
+        most = max(_MOST_READ, 2 * characters)
         searched = characters * (1 + len(watchlist.organisations) if watchlist else 1)  # again for each that is named
         with self._metrics.timed("prepare"):
-            plans = await _run(searched, partial(self._tagger.plan, mentions, watchlist))
+            plans = await _run(searched, partial(self._tagger.plan, mentions, watchlist, most=most))
         read = sum(map(len, plans.texts))
-        if read > max(_MOST_READ, 2 * characters):
-            problem = f"has so many organisations that these mentions name that {read:,} characters are to be read"
+        if read > most:
+            problem = f"has so many organisations that these mentions name that over {most:,} characters are to be read"
             raise RequestTooLargeError("watchlist", problem, "Send fewer mentions in a call")
         found, failed = await self._probabilities(plans.texts, caller, seconds, began)
         with self._metrics.timed("decode"):

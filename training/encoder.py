@@ -73,7 +73,7 @@ def _load(source: str) -> Encoder:
             "is no folder with a transformers encoder, and the hub did not give it",
             f"Give a folder, an id such as {HUB_ID} where the hub can be reached, or {PACKAGE}",
         ) from error
-    return Encoder(network, tokenizer, Path(source).resolve().name if Path(source).exists() else source)
+    return Encoder(network, tokenizer, Path(source).absolute().name if Path(source).exists() else source)
 
 
 def trim(encoder: Encoder, languages: Sequence[str]) -> Encoder:

@@ -164,7 +164,8 @@ def learnt_from(order: Order, champion: Bundle) -> Path:
         raise TrainingError(str(order.dataset), problem, "Give the dataset that belongs to this registry: --dataset")
     seed = champion.provenance["settings"]["seed"]
     try:
-        sides = load(order.base) if is_dataset(order.base) else split(read(order.base, champion.taxonomy), seed=seed)
+        tags = champion.taxonomy
+        sides = load(order.base, tags) if is_dataset(order.base) else split(read(order.base, tags), seed=seed)
     except LabelError as error:
         problem = f"is not what {champion.version} was trained on: {error.where}: {error.problem}"
         raise TrainingError(str(order.base), problem, "Give those records: --base") from error

@@ -29,7 +29,8 @@ _Key = tuple[str, str | None]  # a prepared text, and towards whom it is read
 class Gathered:
     """What corrections come to. `disputes` are rows of a file for `tympan labels push`, each with its reasons.
 
-    `problems` name the corrections that were left out, by id: their tags are none of the taxonomy's.
+    `problems` name the corrections that were left out, by id: their tags are none of the taxonomy's, or
+    their watchlist names an organisation twice.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -57,6 +58,7 @@ def gather(corrections: Iterable[Correction], taxonomy: Taxonomy) -> Gathered:
         for correction in said:
             try:
                 present = correction.current(taxonomy)
+                Watchlist(present.watchlist)  # one that an earlier release kept may list a name twice
             except TympanError as error:
                 found.problems.append(_problem(correction, error))
             else:

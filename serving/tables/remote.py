@@ -48,7 +48,8 @@ def copy(path: Path, url: str) -> None:
 def _over_http(url: str) -> Iterator[bytes]:
     try:
         with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:  # noqa: S310 — http or https alone come here
-            left = int(answer.headers.get("Content-Length") or 0)
+            told = answer.headers.get("Content-Length") or ""
+            left = int(told) if told.isdecimal() else 0
             for block in iter(partial(answer.read, _BLOCK), b""):
                 left -= len(block)
                 yield block

@@ -200,3 +200,12 @@ def test_tags_that_are_no_more_are_told_by_the_corrections_id_and_skipped() -> N
         "correction 'c3': tags.mood: are happy, sad, and mood is exclusive. Give one of them",
     ]
     assert found.disputes == []
+
+
+def test_one_whose_watchlist_an_earlier_release_took_is_told_and_skipped() -> None:
+    twice = (Organisation("SFR"), Organisation("sfr", "competitor"))
+    found = gathered({"watchlist": twice}, {"mention": "m2", "text": "Another."})
+    assert [record.text for record in found.records] == ["Another."]
+    assert [str(problem) for problem in found.problems] == [
+        "correction 'c0': watchlist.sfr: is listed twice. Keep one entry"
+    ]

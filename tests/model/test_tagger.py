@@ -219,3 +219,12 @@ def test_an_exclusive_group_gives_one_tag_to_every_text(exclusive_bundle: Path) 
         ["neutral"],
         ["negative", "negative/angry"],
     ]
+
+
+def test_a_plan_breaks_off_where_there_is_more_to_read_than_asked(tagger: Tagger) -> None:
+    asked = mentions(*(f"{n} Free et Orange" for n in range(10)))
+    plans = tagger.plan(asked, WATCHED)
+    assert len(plans.texts) == 20  # towards either
+    fewer = tagger.plan(asked, WATCHED, most=50)
+    assert fewer.texts == plans.texts[: len(fewer.texts)]
+    assert 50 < sum(map(len, fewer.texts)) <= 50 + sum(map(len, plans.texts[:2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -193,9 +194,11 @@ async def test_a_call_larger_than_the_room_is_taken_when_nothing_waits(tagger: T
 
 async def test_the_time_of_a_call_runs_from_before_its_texts_are_prepared(bundle: Path) -> None:
     class Hesitant(Tagger):
-        def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
+        def plan(
+            self, mentions: Sequence[Mention], watchlist: Watchlist | None = None, *, most: float = math.inf
+        ) -> Plans:
             time.sleep(0.2)
-            return super().plan(mentions, watchlist)
+            return super().plan(mentions, watchlist, most=most)
 
     line = Line(Hesitant.load(bundle, threads=1))
     with pytest.raises(DeadlineError, match=r"within 0\.1 s"):

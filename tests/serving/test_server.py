@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,15 +36,15 @@ def test_the_limits_can_be_set(bundle: Path) -> None:
 class SleepingTagger(Tagger):
     """A tagger that takes half a second more."""
 
-    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
+    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None, *, most: float = math.inf) -> Plans:
         time.sleep(0.5)
-        return super().plan(mentions, watchlist)
+        return super().plan(mentions, watchlist, most=most)
 
 
 class FailingTagger(Tagger):
     """A tagger that fails."""
 
-    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None) -> Plans:
+    def plan(self, mentions: Sequence[Mention], watchlist: Watchlist | None = None, *, most: float = math.inf) -> Plans:
         raise RuntimeError("secret of the house")
 
 
