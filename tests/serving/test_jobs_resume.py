@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -126,17 +127,21 @@ def test_a_job_that_its_process_dies_of_again_and_again_is_given_up(bundle: Path
         done(client, after)
 
 
-def test_a_process_that_dies_at_once_is_replaced_after_half_a_second_and_twice_as_long_each_time(
+def test_a_process_that_dies_at_once_is_replaced_after_half_a_second_and_at_least_twice_as_long_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fault = "import os, sys\nif '--multiprocessing-fork' in sys.orig_argv:\n    os._exit(7)\n"
     (tmp_path / "sitecustomize.py").write_text(fault)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def deaths() -> list[float]:
+        told = "the process of jobs died and is replaced"
+        return [record.created for record in caplog.records if record.message == told]
+
     with working(Settings.read(state=tmp_path / "state")):
-        until(lambda: len(caplog.records) == 4)
-    assert {record.message for record in caplog.records} == {"the process of jobs died and is replaced"}
-    took = caplog.records[-1].created - caplog.records[0].created
-    assert 0.5 + 1 + 2 <= took < 1 + 2 + 4
+        until(lambda: len(deaths()) >= 4, seconds=60)  # a busy machine takes its time to start one
+    pauses = [after - before for before, after in pairwise(deaths())]
+    assert all(pause >= least for pause, least in zip(pauses, (0.5, 1, 2), strict=False))
 
 
 def test_what_a_kill_left_of_a_job_that_has_ended_goes_but_not_what_is_just_written(tmp_path: Path) -> None:

@@ -87,8 +87,8 @@ def listening(server: uvicorn.Server) -> int:
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+def until(holds: Callable[[], bool], *, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -159,7 +159,7 @@ from serving import logs
 from serving.app import create_app
 from serving.settings import Settings
 class Faulty(Tagger):
-    def plan(self, mentions, watchlist=None):
+    def plan(self, mentions, watchlist=None, *, most=0):
         raise ValueError(f"cannot read {mentions[0].text}")
 logs.configure("json", "info")
 listener = socket.create_server(("127.0.0.1", 0))
