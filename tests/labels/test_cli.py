@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,16 @@ def test_a_file_without_records_is_refused_with_one_last_line_and_exit_code_2(
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert str(file) in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_disk_that_is_full_is_told_in_one_line(data: Path) -> None:
+    command = [sys.executable, "-m", "tympan", "labels", "check", str(data)]
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert found.returncode == 2
+    assert found.stderr.splitlines()[-1] == "tympan: No space left on device. Mend that, and run it again"
+    assert "Traceback" not in found.stderr
 
 
 def test_a_missing_or_bad_taxonomy_is_refused(data: Path) -> None:
