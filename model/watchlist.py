@@ -52,9 +52,10 @@ class Watchlist:
         self.organisations = tuple(organisations)
         self._owner: dict[str, str] = {}
         for organisation in self.organisations:
-            if _searched(organisation.name) in self._owner:
+            name = _searched(organisation.name)
+            if name in self._owner:
                 raise WatchlistError(f"watchlist.{organisation.name}", "is listed twice", "Keep one entry")
-            self._owner[_searched(organisation.name)] = organisation.name
+            self._owner[name] = organisation.name
         for organisation in self.organisations:  # a name means its own organisation, whoever lists it as an alias
             for alias in organisation.aliases:
                 self._owner.setdefault(_searched(alias), organisation.name)

@@ -100,22 +100,19 @@ class Asymmetric(Network):
         return asymmetric(logits, targets)
 
 
-class RareTags(Network):
-    """The asymmetric loss, as it is, for every tag that is rare by itself, whatever its group."""
+class RareTagsTwice(Network):
+    """The asymmetric loss, weighed twice, for every tag that is rare by itself, whatever its group."""
 
     def start_from_shares(self, targets: Tensor, known: Tensor) -> None:
         super().start_from_shares(targets, known)
         self.rare = ((targets * known).sum(dim=0) + 0.5) / (known.sum(dim=0) + 1) < networks.RARE
 
+
+class RareTags(RareTagsTwice):
+    """The same, weighed once."""
+
     def costs(self, logits: Tensor, targets: Tensor) -> Tensor:
         return torch.where(self.rare, asymmetric(logits, targets), cross_entropy(logits, targets))
-
-
-class RareTagsTwice(RareTags):
-    """The same, weighed twice."""
-
-    def costs(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return Network.costs(self, logits, targets)
 
 
 class Even(Plain):
