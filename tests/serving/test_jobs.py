@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from model.tagger import Tagger
 from tests.serving.calls import problem
 from tests.serving.conftest import Running, start, stop
 from tests.serving.files import records, tagged, written
-from tests.serving.jobs import FEW, done, ended, left, look, made, many, send, under_way, workers
+from tests.serving.jobs import FEW, done, ended, left, look, made, many, send, stripped, under_way, workers
 from tests.serving.scrapes import scrape, value
 
 
@@ -163,13 +162,12 @@ def test_a_job_that_is_under_way_is_cancelled_and_one_that_has_ended_is_deleted(
     assert client.delete(job["links"]["self"]).json()["state"] == "cancelled"
     found = ended(client, job)
     assert (found["state"], 0 < found["done"] < 60_000) == ("cancelled", True)
-    folder = state / "jobs" / "kept" / job["id"]
-    assert [path.name for path in folder.iterdir()] == ["job.json"]
+    assert stripped(state, job)
     problem(client.get(job["links"]["result"]), 409)
     assert client.delete(job["links"]["self"]).status_code == 204
     for where in job["links"].values():
         problem(client.get(where), 404)
-    assert not folder.exists()
+    assert not (state / "jobs" / "kept" / job["id"]).exists()
 
 
 def test_jobs_that_wait_are_cancelled_before_they_begin(client: httpx.Client) -> None:
@@ -207,10 +205,7 @@ def test_a_file_that_cannot_be_tagged_fails_with_one_line(
     assert "\n" not in found["error"]
     assert str(state) not in found["error"]
     assert "it is failed" in problem(client.get(job["links"]["errors"]), 409)["detail"]
-    until = time.monotonic() + 10  # it is told a moment before its input is removed
-    while (names := [path.name for path in (state / "jobs" / "kept" / job["id"]).iterdir()]) != ["job.json"]:
-        assert time.monotonic() < until, names
-        time.sleep(0.02)
+    assert stripped(state, job)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +229,7 @@ def test_an_option_at_fault_is_pointed_to_and_nothing_is_kept(
     body = problem(send(client, **options), 422)
     assert body["errors"][0]["pointer"] == pointer
     assert "passwd" not in json.dumps(body)
-    assert left(state) == before
+    assert left(state) <= before
 
 
 @pytest.mark.parametrize(
@@ -262,7 +257,7 @@ def test_what_is_no_request_for_a_job_is_refused(
 ) -> None:
     before = left(state)
     problem(client.post("/v1/jobs", **request_), status)
-    assert left(state) == before
+    assert left(state) <= before
 
 
 @pytest.mark.parametrize(
