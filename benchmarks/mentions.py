@@ -32,6 +32,8 @@ from training.evaluate import evaluate
 app = typer.Typer(add_completion=False, help="A bundle on real public mentions.")
 
 LABELS = ROOT / "benchmarks" / "real"
+SETS = {"development": LABELS, "held out": LABELS / "held_out"}
+"""What is measured: the mentions that choices were made on, and those that none was."""
 _CARD = f"""
 ## On real mentions
 
@@ -66,7 +68,7 @@ def main(
     ] = False,
     markdown: MarkdownOption = None,
 ) -> None:
-    """Measure a bundle on the development set of real mentions, by source and in all.
+    """Measure a bundle on the development set of real mentions and on those held out, by source and in all.
 
     Beside it, on the same mentions, what TF-IDF and logistic regression learn from the corpora's training side.
 
@@ -76,14 +78,15 @@ def main(
 
     python -m benchmarks.mentions runs/mine --data ../shared/data --no-watchlist --json real.json
     """
-    tagger, records = Tagger.load(bundle), read(data, watchlist=watchlist)
-    reports = measure(tagger, records)
+    tagger = Tagger.load(bundle)
+    sets = {name: read(data, watchlist=watchlist, labels=labels) for name, labels in SETS.items()}
+    reports = {name: measure(tagger, records) for name, records in sets.items()}
     if output:
         try:
             output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise BenchmarkError(str(output), "cannot be written", "Choose another place: --json") from error
-    found = report(reports, baseline(records, corpora, tagger.taxonomy) if corpora else None)
+    found = report(reports, baseline(sets, corpora, tagger.taxonomy) if corpora else {})
     found.give(markdown)
     if card:
         to_card(found, tagger.bundle)
@@ -91,8 +94,10 @@ def main(
 
 def shipped(data: Path) -> Report:
     """What `main` shows, of the bundle and the corpora that ship."""
-    tagger, records = Tagger.load(PRETRAINED), read(data)
-    return report(measure(tagger, records), baseline(records, CORPORA, tagger.taxonomy))
+    tagger = Tagger.load(PRETRAINED)
+    sets = {name: read(data, labels=labels) for name, labels in SETS.items()}
+    reports = {name: measure(tagger, records) for name, records in sets.items()}
+    return report(reports, baseline(sets, CORPORA, tagger.taxonomy))
 
 
 def to_card(found: Report, bundle: Bundle) -> None:
@@ -113,10 +118,11 @@ def measure(tagger: Tagger, records: Sequence[Record]) -> dict[str, dict[str, An
     return {name: evaluate(tagger, found) for name, found in track(parts.items(), "tagging", transient=True)}
 
 
-def baseline(records: Sequence[Record], corpora: Path, taxonomy: Taxonomy) -> dict[str, Any]:
-    """The figures of TF-IDF and logistic regression on `records`, of the group of intents alone."""
+def baseline(sets: Mapping[str, Sequence[Record]], corpora: Path, taxonomy: Taxonomy) -> dict[str, dict[str, Any]]:
+    """The figures of TF-IDF and logistic regression on each set of records, of the group of intents alone."""
     intents = replace(taxonomy, groups=(taxonomy.group("intent"),))
-    return Baseline(split(read_records(corpora, taxonomy)), intents).evaluate(records)
+    fitted = Baseline(split(read_records(corpora, taxonomy)), intents)
+    return {name: fitted.evaluate(records) for name, records in sets.items()}
 
 
 def read(data: Path, *, watchlist: bool = True, labels: Path = LABELS) -> list[Record]:
@@ -157,26 +163,34 @@ def macro_f1(group: Mapping[str, Any]) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
-def report(reports: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any] | None = None) -> Report:
-    """A table by source, with the baseline's line if there is one, and a table of the intents."""
+def report(
+    reports: Mapping[str, Mapping[str, Mapping[str, Any]]], baselines: Mapping[str, Mapping[str, Any]]
+) -> Report:
+    """Of each set a table by source, with its baseline's line if there is one, and a table of the intents."""
+    return Report(
+        tables=tuple(table for name, found in reports.items() for table in _tables(name, found, baselines.get(name))),
+        notes=(
+            f"Micro- and macro-F1 in points; macro over the intents with {SUPPORT} cases or more, a dash if there "
+            "is none; false alarms: of the mentions without intent, the share that gets one, in %; leaves and parents: "
+            "micro-F1 of topics.",
+        ),
+    )
+
+
+def _tables(
+    name: str, reports: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any] | None
+) -> tuple[Table, Table]:
     columns = ("source", "mentions", "intent micro", f"macro ({SUPPORT}+)", "false alarms", "ECE", "leaves", "parents")
-    rows = [_row(name, found) for name, found in reports.items()]
+    rows = [_row(source, found) for source, found in reports.items()]
     if baseline:
         rows.insert(1, _row("all, by TF-IDF", baseline))
     tags = tuple(
         (tag, *(percent(part[key], 1) for key in ("precision", "recall", "f1")), str(part["support"]))
         for tag, part in reports["all"]["groups"]["intent"]["tags"].items()
     )
-    return Report(
-        tables=(
-            Table("Real mentions", columns, tuple(rows)),
-            Table("Intents in all", ("intent", "precision", "recall", "F1", "cases"), tags),
-        ),
-        notes=(
-            f"Micro- and macro-F1 in points; macro over the intents with {SUPPORT} cases or more, a dash if there "
-            "is none; false alarms: of the mentions without intent, the share that gets one, in %; leaves and parents: "
-            "micro-F1 of topics.",
-        ),
+    return (
+        Table(f"Real mentions: {name}", columns, tuple(rows)),
+        Table(f"Intents: {name}", ("intent", "precision", "recall", "F1", "cases"), tags),
     )
 
 

@@ -44,8 +44,9 @@ def add(
     """Write `records` as the next version and return its manifest; None if they are those of the latest.
 
     A record that was ever on the test side of a version stays there, with what is nearly the same text; others stay
-    where they were. `sides` are those of the first version, if it was split before. DatasetError if there are no
-    records, or `folder` holds something else.
+    where they were. The manifest names as `held_out` all that were ever on the test side, and as `learnt` those of them
+    that a new text drew there from another side. `sides` are those of the first version, if it was split before.
+    DatasetError if there are no records, or `folder` holds something else.
     """
     if not records:
         raise DatasetError(str(folder), "would have no record", "Label some mentions first")
@@ -56,12 +57,15 @@ def add(
     fixed = {record.id: side for side, found in before.items() for record in found}
     fixed |= dict.fromkeys(latest["held_out"] if latest else (), "test")
     sides = split(records, seed=seed, fixed=fixed) if latest or sides is None else sides
-    held_out = {record.id for record in sides["test"]} | {name for name, side in fixed.items() if side == "test"}
+    tested = {record.id for record in sides["test"]}
+    held_out = tested | {name for name, side in fixed.items() if side == "test"}
+    learnt = {name for name in tested if fixed.get(name, "test") != "test"}
     name = f"{1 + len(versions(folder)):04d}-{fingerprint(records)[:12]}"
     more = {
         "parent": latest["fingerprint"] if latest else None,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "held_out": sorted(held_out),
+        "learnt": sorted(learnt.union(latest.get("learnt", ()) if latest else ())),
     }
     manifest = save(folder / VERSIONS / name, sides, taxonomy=taxonomy, more=more)
     draft = folder / f".{LATEST}"

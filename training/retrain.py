@@ -117,7 +117,10 @@ def _retrained(order: Order, champion: Bundle, console: Console, told: Callable[
         known["test"],
         today["test"],
         rules=order.rules,
-        learnt={record.id for side in ("train", "validation") for record in known[side]},
+        learnt={
+            *(record.id for side in ("train", "validation") for record in known[side]),
+            *manifest_of(after).get("learnt", ()),
+        },
         recent=order.recent,
         new=len(new),
         withdrawn=withdrawals(*(chain(*sides.values()) for sides in (known, today))),

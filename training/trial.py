@@ -50,14 +50,16 @@ def compared(
     """Compare two models on the test side of the champion's own training, `known`, and on what is new there.
 
     `tested` is the test side of today, whose labels hold: of both what was known and what is new. Of what the champion
-    has `learnt` (ids) some may have come to that side with a new text that is nearly the same: it is left out. `recent`
+    or one before it has `learnt` (ids) some may have come to that side with a new text that is nearly the same: it is
+    left out. `recent`
     are mentions without labels, `new` is how many records the champion has not learnt from, and `withdrawn` what
     today's labels deny of those that were known.
     """
     before, after = (Tagger.load(bundle.path) for bundle in (champion, challenger))
     ids = {record.id for record in known}
-    frozen = [record for record in tested if record.id in ids]
-    fresh = [record for record in tested if record.id not in ids and record.id not in learnt]
+    unseen = [record for record in tested if record.id not in learnt]
+    frozen = [record for record in unseen if record.id in ids]
+    fresh = [record for record in unseen if record.id not in ids]
     on_frozen = compare(frozen, before, after, min_cases=rules.min_cases, confidence=rules.confidence)
     figures = evaluate(after, frozen)
     slower = latency.ratio(before, after, [record.prepared() for record in frozen])

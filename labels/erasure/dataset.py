@@ -178,8 +178,9 @@ def _manifest(version: _Version, gone: frozenset[str], new: Mapping[str, str]) -
     manifest = {**version.manifest, **version.after}
     if "parent" in manifest:
         manifest["parent"] = new.get(manifest["parent"], manifest["parent"])
-    if "held_out" in manifest:
-        manifest["held_out"] = [name for name in manifest["held_out"] if name not in gone]
+    for kept in ("held_out", "learnt"):
+        if kept in manifest:
+            manifest[kept] = [name for name in manifest[kept] if name not in gone]
     if version.gone:
         manifest["erased"] = manifest.get("erased", 0) + len(version.gone)
         # by which a model still says on what it was trained

@@ -208,16 +208,20 @@ class Bench:
     def _fetch(self, job: Job, url: str, path: Path) -> None:
         """Copy a file from a storage; TableError if it is not to be had, or too long."""
         draft, size, most = path.with_name("fetched.part"), 0, self._settings.job_bytes
-        with draft.open("wb") as file:
-            for block in blocks_of(url):
-                self._look(job.id)
-                size += len(block)
-                if size > most:
-                    raise TableError(job.file, f"is longer than {most:,} bytes", "Split it, or raise TYMPAN_JOB_BYTES")
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        try:
+            with draft.open("wb") as file:
+                for block in blocks_of(url):
+                    self._look(job.id)
+                    size += len(block)
+                    if size > most:
+                        problem = f"is longer than {most:,} bytes"
+                        raise TableError(job.file, problem, "Split it, or raise TYMPAN_JOB_BYTES")
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)  # on a full disk it would take the room that others wait for
 
     def _loaded(self) -> Tagger:
         """The tagger of the settings' bundle, or of the registry's present champion."""

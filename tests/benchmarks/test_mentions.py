@@ -65,7 +65,8 @@ def test_a_bundle_that_knows_the_words_is_right_and_the_table_says_so(
     reports = mentions.measure(tagger, records)
     assert reports["all"]["n"] == 4
     assert reports["fr_telecom"]["groups"]["intent"]["tags"]["churn"]["f1"] == 1
-    table, intents = mentions.report(reports).tables
+    table, intents, held_out, _ = mentions.report({"development": reports, "held out": reports}, {}).tables
+    assert held_out.rows == table.rows
     assert [row[:2] for row in table.rows][:2] == [("all", "4"), ("fr_telecom", "1")]
     assert ("churn", "100.0", "100.0", "100.0", "1") in intents.rows
 
@@ -76,11 +77,11 @@ def test_the_tables_stand_once_in_the_card_of_a_bundle_that_is_whole_again(
     data, labels = folders
     path = keyword_bundle(tmp_path / "bundle")
     tagger = Tagger.load(path)
-    found = mentions.report(mentions.measure(tagger, mentions.read(data, labels=labels)), None)
+    found = mentions.report({"development": mentions.measure(tagger, mentions.read(data, labels=labels))}, {})
     for _ in range(2):
         mentions.to_card(found, tagger.bundle)
     card = Bundle.read(path).path / LAYOUT.card
-    assert card.read_text(encoding="utf-8").count("**Real mentions**") == 1
+    assert card.read_text(encoding="utf-8").count("**Real mentions: development**") == 1
 
 
 def test_the_baseline_learns_the_intents_of_the_corpora(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -96,7 +97,8 @@ def test_the_baseline_learns_the_intents_of_the_corpora(folders: tuple[Path, Pat
     record.write(tmp_path / "learnt.jsonl", learnt)
     data, labels = folders
     taxonomy = Tagger.load(keyword_bundle(tmp_path / "bundle")).taxonomy
-    figures = mentions.baseline(mentions.read(data, labels=labels), tmp_path / "learnt.jsonl", taxonomy)
+    sets = {"development": mentions.read(data, labels=labels)}
+    figures = mentions.baseline(sets, tmp_path / "learnt.jsonl", taxonomy)["development"]
     assert list(figures["groups"]) == ["intent"]
     assert figures["groups"]["intent"]["tags"]["churn"]["recall"] == 1
 
