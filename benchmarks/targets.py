@@ -67,14 +67,16 @@ def measure(tagger: Tagger, records: Sequence[Record]) -> Report:
     parts = {"one organisation or none": ~several, "several": several}
     parts |= {f"several, {language}": several & (languages == language) for language in sorted(set(languages))}
     right = whole(given, wanted, cells)
+    found, alone = whole(given & wanted, wanted, cells), whole(given & wanted, given, cells)
     others = ~right & _of_others(records, given, wanted & cells)
     rows = []
     for name, part in parts.items():
         if part.any():
             micro = f1_score((wanted & cells)[part], (given & cells)[part], average="micro", zero_division=0.0)
-            shares = (right[part].mean(), others[part].mean(), micro)
+            shares = (*(flags[part].mean() for flags in (right, found, alone, others)), micro)
             rows.append((name, f"{part.sum():,}", *(percent(float(share), 1) for share in shares)))
-    heading = ("the mention names", "records", "whole set right, %", "set of another, %", "micro-F1")
+    shown = ("whole set right, %", "none missed, %", "none added, %", "set of another, %", "micro-F1")
+    heading = ("the mention names", "records", *shown)
     note = (
         f"Intents that {tagger.bundle.version} gives to records of the test side, one for each organisation named. "
         "That of another: tags, wrong for this organisation, and right for another that the same text names."

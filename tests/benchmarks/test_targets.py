@@ -31,8 +31,8 @@ def test_what_is_right_for_the_other_organisation_is_counted_as_such(tmp_path: P
     ]
     (table,) = targets.measure(tagger, records).tables
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["one organisation or none"] == ("2", "50.0", "0.0", "66.7")
-    assert rows["several"] == rows["several, fr"] == ("2", "50.0", "50.0", "66.7")
+    assert rows["one organisation or none"] == ("2", "50.0", "100.0", "50.0", "0.0", "66.7")
+    assert rows["several"] == rows["several, fr"] == ("2", "50.0", "100.0", "50.0", "50.0", "66.7")
 
 
 def test_records_that_the_bundle_was_not_made_of_are_refused(tmp_path: Path) -> None:
