@@ -7,6 +7,9 @@ the service runs where only its own libraries are installed.
 from __future__ import annotations
 
 import errno
+import os
+import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +40,8 @@ class Verbs(TyperGroup):
                 raise
             where = f"{error.filename}: " if error.filename else ""
             typer.echo(f"tympan: {where}{error.strerror}. Mend that, and run it again", err=True)
+            with suppress(OSError):  # what standard output did not take would fail again, with a traceback, at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(ctx.invoked_subcommand)
             if not extra:
