@@ -18,11 +18,13 @@ settings.register_profile("house", deadline=None, database=None)
 settings.load_profile("house")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay in one process, and share what it makes; those of Label Studio share one server."""
     for item in items:
-        shared = item.path.parent if item.path.parent.name == "studio" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared)))
+        file = item.nodeid.partition("::")[0]
+        shared = "tests/studio" if file.startswith("tests/studio/") else file
+        item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
