@@ -222,8 +222,8 @@ def test_the_version_is_shown() -> None:
 @pytest.mark.parametrize(
     ("missing", "arguments", "extra"),
     [
-        ("torch", ["train", "--data", "labels/corpora", "-o", "never"], "train"),
-        ("datasets", ["labels", "split", "labels/corpora", "-o", "never"], "label"),
+        ("torch", ["train", "--data", "labels/corpora/fr/t.jsonl", "-o", "never"], "train"),
+        ("datasets", ["labels", "split", "labels/corpora/fr/t.jsonl", "-o", "never"], "label"),
     ],
 )
 def test_an_extra_that_is_not_installed_is_named_with_the_command_that_installs_it(
