@@ -27,8 +27,8 @@ def test_a_leaf_counts_for_its_parent(tmp_path: Path) -> None:
     assert given == [{"intent/help", "topic/price", "topic/price/fees"}, {"topic/price"}]
 
 
-def test_1499_records_were_read_twice_and_where_the_readings_differ_it_is_settled() -> None:
-    assert len(ROWS) == len({row["id"] for row in ROWS}) == 1_499
+def test_1769_records_were_read_twice_and_where_the_readings_differ_it_is_settled() -> None:
+    assert len(ROWS) == len({row["id"] for row in ROWS}) == 1_769
     for row in ROWS:
         for tags in (*row["readings"], row.get("settled", {})):
             for group, given in tags.items():
