@@ -40,8 +40,7 @@ class Verbs(TyperGroup):
                 raise
             where = f"{error.filename}: " if error.filename else ""
             typer.echo(f"tympan: {where}{error.strerror}. Mend that, and run it again", err=True)
-            with suppress(OSError):  # what standard output did not take would fail again, with a traceback, at the end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(ctx.invoked_subcommand)
             if not extra:
@@ -49,6 +48,16 @@ class Verbs(TyperGroup):
             line = f"{ctx.invoked_subcommand} needs the extra {extra!r} ({error.name} is missing)"
             typer.echo(f"tympan: {line}. Install it: pip install 'tympan[{extra}]'", err=True)
         raise typer.Exit(2)
+
+
+def _drop_output() -> None:
+    """Let go of what standard output does not take: at the end it would fail again, with a traceback."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 — a device
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 app = typer.Typer(

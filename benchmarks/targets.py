@@ -67,18 +67,19 @@ def measure(tagger: Tagger, records: Sequence[Record]) -> Report:
     parts = {"one organisation or none": ~several, "several": several}
     parts |= {f"several, {language}": several & (languages == language) for language in sorted(set(languages))}
     right = whole(given, wanted, cells)
-    found, alone = whole(given & wanted, wanted, cells), whole(given & wanted, given, cells)
+    none_missed, none_added = whole(given & wanted, wanted, cells), whole(given & wanted, given, cells)
     others = ~right & _of_others(records, given, wanted & cells)
     rows = []
     for name, part in parts.items():
         if part.any():
             micro = f1_score((wanted & cells)[part], (given & cells)[part], average="micro", zero_division=0.0)
-            shares = (*(flags[part].mean() for flags in (right, found, alone, others)), micro)
+            shares = (*(flags[part].mean() for flags in (right, none_missed, none_added, others)), micro)
             rows.append((name, f"{part.sum():,}", *(percent(float(share), 1) for share in shares)))
     shown = ("whole set right, %", "none missed, %", "none added, %", "set of another, %", "micro-F1")
     heading = ("the mention names", "records", *shown)
     note = (
         f"Intents that {tagger.bundle.version} gives to records of the test side, one for each organisation named. "
+        "None missed: every tag that is right was given; none added: every tag given is right. "
         "That of another: tags, wrong for this organisation, and right for another that the same text names."
     )
     return Report((Table("Who is meant", heading, tuple(rows)),), (note,))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labels.dataset import LATEST, VERSIONS, current, fingerprint, load, manifest_of, save, split
+from labels.duplicates import families
 from labels.errors import DatasetError
 from labels.record import Record
 from model.taxonomy import Taxonomy
@@ -45,8 +46,9 @@ def add(
 
     A record that was ever on the test side of a version stays there, with what is nearly the same text; others stay
     where they were. The manifest names as `held_out` all that were ever on the test side, and as `learnt` those of them
-    that a new text drew there from another side. `sides` are those of the first version, if it was split before.
-    DatasetError if there are no records, or `folder` holds something else.
+    that were on another side before, until a near copy drew them there, with what is new and like them. `sides` are
+    those of the first version, if it was split before. DatasetError if there are no records, or `folder` holds
+    something else.
     """
     if not records:
         raise DatasetError(str(folder), "would have no record", "Label some mentions first")
@@ -57,9 +59,8 @@ def add(
     fixed = {record.id: side for side, found in before.items() for record in found}
     fixed |= dict.fromkeys(latest["held_out"] if latest else (), "test")
     sides = split(records, seed=seed, fixed=fixed) if latest or sides is None else sides
-    tested = {record.id for record in sides["test"]}
-    held_out = tested | {name for name, side in fixed.items() if side == "test"}
-    learnt = {name for name in tested if fixed.get(name, "test") != "test"}
+    held_out = {record.id for record in sides["test"]} | {name for name, side in fixed.items() if side == "test"}
+    learnt = _drawn(sides["test"], fixed)
     name = f"{1 + len(versions(folder)):04d}-{fingerprint(records)[:12]}"
     more = {
         "parent": latest["fingerprint"] if latest else None,
@@ -72,6 +73,15 @@ def add(
     draft.write_text(name + "\n", encoding="utf-8")
     draft.replace(folder / LATEST)
     return manifest
+
+
+def _drawn(tested: Sequence[Record], fixed: Mapping[str, str]) -> set[str]:
+    """The ids of what may have been learnt though it is tested on; `fixed` says on which sides records were before."""
+    drawn = {record.id for record in tested if fixed.get(record.id, "test") != "test"}
+    if not drawn:
+        return set()
+    alike = [{tested[position].id for position in family} for family in families(tested)]
+    return {name for family in alike if family & drawn for name in family if fixed.get(name) != "test"}
 
 
 def versions(folder: Path) -> list[Path]:

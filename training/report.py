@@ -52,7 +52,7 @@ def _page(trial: Trial) -> Iterator[str]:
         yield from (f"- {reason}" for reason in trial.verdict.reasons)
         yield ""
     yield f"It takes {trial.latency:.2f} times as long for the same texts.\n"
-    yield f"## On the {trial.frozen.records:,} test texts of the champion\n"
+    yield f"## On {trial.frozen.records:,} test texts of the champion\n"
     yield from _comparison(trial.frozen)
     if trial.fresh:
         yield f"## On {trial.fresh.records:,} new texts that neither has learnt from\n"

@@ -11,6 +11,7 @@ from model.tagger import Tagger
 from training import latency
 from training.comparison import Comparison, compare
 from training.drift import Drift, drifted
+from training.errors import TrainingError
 from training.evaluate import evaluate
 from training.impact import Shift, shifts
 from training.release import Rules, Verdict, judge
@@ -49,16 +50,18 @@ def compared(
 ) -> Trial:
     """Compare two models on the test side of the champion's own training, `known`, and on what is new there.
 
-    `tested` is the test side of today, whose labels hold: of both what was known and what is new. Of what the champion
-    or one before it has `learnt` (ids) some may have come to that side with a new text that is nearly the same: it is
-    left out. `recent`
-    are mentions without labels, `new` is how many records the champion has not learnt from, and `withdrawn` what
-    today's labels deny of those that were known.
+    `tested` is the test side of today, whose labels hold: of both what was known and what is new. `learnt` are ids of
+    what the champion or one before it learnt from; what of it a near copy has since drawn to the test side is left out.
+    `recent` are mentions without labels, `new` is how many records the champion has not learnt from, and `withdrawn`
+    what today's labels deny of those that were known. TrainingError if nothing is left to compare on.
     """
     before, after = (Tagger.load(bundle.path) for bundle in (champion, challenger))
     ids = {record.id for record in known}
     unseen = [record for record in tested if record.id not in learnt]
     frozen = [record for record in unseen if record.id in ids]
+    if not frozen:
+        problem = "are none that no champion has learnt from"
+        raise TrainingError("test texts", problem, "Add new labels, of which some go to the test side")
     fresh = [record for record in unseen if record.id not in ids]
     on_frozen = compare(frozen, before, after, min_cases=rules.min_cases, confidence=rules.confidence)
     figures = evaluate(after, frozen)

@@ -163,8 +163,8 @@ def main(
 ) -> None:
     """Train on public data, measure what would ship, and compare with published figures and TF-IDF.
 
-    Last comes the bundle that ships, on the development set of real mentions (see benchmarks.mentions), unless --only
-    is given. Tables for people go to standard error, Markdown to standard output.
+    Last comes the bundle that ships, on real mentions (see benchmarks.mentions), unless --only is given. Tables for
+    people go to standard error, Markdown to standard output.
 
     Exit code 0: all measured. 1: some runs failed. 2: refused.
 

@@ -221,7 +221,8 @@ class Bench:
                 os.fsync(file.fileno())
             draft.replace(path)
         finally:
-            draft.unlink(missing_ok=True)  # on a full disk it would take the room that others wait for
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)  # on a full disk it would take the room that others wait for
 
     def _loaded(self) -> Tagger:
         """The tagger of the settings' bundle, or of the registry's present champion."""

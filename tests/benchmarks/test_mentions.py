@@ -112,6 +112,13 @@ def test_data_without_the_mentions_is_refused_in_one_line(
         mentions.read(data if hold else tmp_path / "nowhere", labels=mentions.LABELS if hold else labels)
 
 
+def test_no_text_is_in_both_sets_or_twice_in_one() -> None:
+    rows = [
+        json.loads(line) for labels in mentions.SETS.values() for file in labels.glob("*.jsonl") for line in file.open()
+    ]
+    assert len(rows) == len({row["sha256"] for row in rows}) == len({row["id"] for row in rows}) == 600 + 599
+
+
 def test_help_shows_examples() -> None:
     shown = CliRunner().invoke(mentions.app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
     assert "For example:" in shown and "python -m benchmarks.mentions" in shown

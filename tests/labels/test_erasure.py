@@ -63,6 +63,16 @@ def kept(tmp_path: Path) -> Path:
     return folder
 
 
+def test_what_was_drawn_to_the_test_side_is_no_longer_named_there(tmp_path: Path) -> None:
+    add(tmp_path, records(60), taxonomy=TAGS)
+    learnt, tested = load(tmp_path)["train"][0], held_back(tmp_path)
+    others = [record for record in records(60) if record.id != tested.id]
+    add(tmp_path, [*others, replace(tested, text=f"{learnt.text} !")], taxonomy=TAGS)
+    assert manifest_of(current(tmp_path))["learnt"] == [learnt.id]
+    erase([DatasetPlace(tmp_path)], Asked.of(texts=[learnt.text]))
+    assert manifest_of(current(tmp_path))["learnt"] == []
+
+
 def test_every_version_loses_the_record_and_stays_one_whose_hashes_hold(kept: Path) -> None:
     mention, latest = held_back(versions(kept)[0]), current(kept)
     before = [manifest_of(path) for path in versions(kept)]

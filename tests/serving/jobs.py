@@ -78,12 +78,12 @@ def workers(running: Running) -> list[int]:
     return [int(pid) for pid in dict.fromkeys(found) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def stripped(state: Path, job: dict[str, Any]) -> bool:
-    """Whether nothing but what is known of it is left of a job, which is so a moment after its end is told."""
+def stripped(state: Path, job: dict[str, Any]) -> None:
+    """Wait until only `job.json` is left of a job: its other files go a moment after its end is told."""
     last, folder = time.monotonic() + 10, state / "jobs" / "kept" / job["id"]
-    while [path.name for path in folder.iterdir()] != ["job.json"] and time.monotonic() < last:
+    while (names := [path.name for path in folder.iterdir()]) != ["job.json"]:
+        assert time.monotonic() < last, names
         time.sleep(0.02)
-    return [path.name for path in folder.iterdir()] == ["job.json"]
 
 
 def left(state: Path) -> set[str]:
