@@ -179,8 +179,8 @@ def report(
         tables=tuple(table for name, found in reports.items() for table in _tables(name, found, baselines.get(name))),
         notes=(
             f"Micro- and macro-F1 in points; macro over the intents with {SUPPORT} cases or more there, a dash if "
-            "there is none; false alarms: of the mentions without intent, the share that gets one, in %; leaves and parents: "
-            "micro-F1 of topics.",
+            "there is none; false alarms: of the mentions without intent, the share that gets one, in %; leaves and "
+            "parents: micro-F1 of topics.",
         ),
     )
 
