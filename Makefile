@@ -14,6 +14,10 @@ records), neighbouring topics (outage and performance, agent and nobody answerin
 their thread, and dissatisfaction with a public body that is politics as much as a complaint. The command make train, in the\
 project's repository, makes it anew."
 
+ifneq ($(filter test,$(MAKECMDGOALS)),)
+MAKEFLAGS += --jobs=2  # both environments at once
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test check dev train label-studio system-deps image clean
 
