@@ -36,7 +36,7 @@ check: $(DEV)/installed ## Run ruff, mypy and import-linter
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 
-train: $(DEV)/installed ## Train the bundled model anew from the corpora (about half an hour on 2 cores)
+train: $(DEV)/installed ## Train the bundled model anew from the corpora (under half an hour on 2 cores)
 	$(DEV)/bin/tympan train --data labels/corpora --keep-languages $(LANGUAGES) -o model/pretrained \
 		--epochs 3 --batch-size 24 --learning-rate 2.4e-4 --threshold-shift 0.25 \
 		--title "The tagger that ships with Tympan" --note $(NOTE) --note $(LIMITS)
