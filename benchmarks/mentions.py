@@ -39,8 +39,8 @@ _CARD = f"""
 
 1,199 public mentions that nobody of the project wrote: 300 French tweets to a telecom operator, 300 Italian ones about
 a public body, 309 app reviews, 290 tweets on anything. Nothing was trained on them. With an eye on the 600 of the
-development set the corpora were extended and training was chosen. Nothing was chosen by the 599 that are held out, each
-labelled by two readers, but the last records were written knowing which topics an earlier model missed in half of them.
+development set the corpora were extended and training was chosen. By the 599 that are held out, each labelled by two
+readers, no setting was chosen, but the last records were written knowing how earlier models fared on them.
 
 {START}
 {END}
