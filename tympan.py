@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -56,7 +57,7 @@ def _drop_output() -> None:
         if sys.stdout:
             sys.stdout.flush()
     except OSError:
-        with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 — a device
+        with suppress(OSError), Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 

@@ -60,13 +60,13 @@ def add(
     fixed |= dict.fromkeys(latest["held_out"] if latest else (), "test")
     sides = split(records, seed=seed, fixed=fixed) if latest or sides is None else sides
     held_out = {record.id for record in sides["test"]} | {name for name, side in fixed.items() if side == "test"}
-    learnt = _drawn(sides["test"], fixed)
+    drawn = _drawn(sides["test"], fixed)
     name = f"{1 + len(versions(folder)):04d}-{fingerprint(records)[:12]}"
     more = {
         "parent": latest["fingerprint"] if latest else None,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "held_out": sorted(held_out),
-        "learnt": sorted(learnt.union(latest.get("learnt", ()) if latest else ())),
+        "learnt": sorted(drawn | (learnt(folder) if latest else set())),
     }
     manifest = save(folder / VERSIONS / name, sides, taxonomy=taxonomy, more=more)
     draft = folder / f".{LATEST}"
@@ -82,6 +82,11 @@ def _drawn(tested: Sequence[Record], fixed: Mapping[str, str]) -> set[str]:
         return set()
     alike = [{tested[position].id for position in family} for family in families(tested)]
     return {name for family in alike if family & drawn for name in family if fixed.get(name) != "test"}
+
+
+def learnt(folder: str | Path) -> frozenset[str]:
+    """The ids on the test side of a dataset (its latest version) that an earlier model may have learnt from."""
+    return frozenset(manifest_of(current(folder)).get("learnt", ()))
 
 
 def versions(folder: Path) -> list[Path]:

@@ -24,7 +24,7 @@ from labels.dataset import current, fingerprint, is_dataset, load, manifest_of, 
 from labels.errors import LabelError
 from labels.merge import merge
 from labels.record import read
-from labels.versions import add, difference, versions
+from labels.versions import add, difference, learnt, versions
 from model.bundle import Bundle
 from model.errors import RegistryError, SupersededError, TympanError
 from model.registry import Registry, writing
@@ -119,7 +119,7 @@ def _retrained(order: Order, champion: Bundle, console: Console, told: Callable[
         rules=order.rules,
         learnt={
             *(record.id for side in ("train", "validation") for record in known[side]),
-            *manifest_of(after).get("learnt", ()),
+            *learnt(after),
         },
         recent=order.recent,
         new=len(new),

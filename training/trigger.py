@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from labels.dataset import current, load, manifest_of
+from labels.dataset import load
 from labels.merge import merge
 from labels.task import EVENTS
-from labels.versions import labels_of, versions
+from labels.versions import labels_of, learnt, versions
 from model.bundle import Bundle
 from model.registry import resolve
 from model.tagger import Tagger
@@ -65,8 +65,8 @@ def _large_drifts(order: Order, age: timedelta) -> list[str]:
     told, champion = order.registry.drift(), order.registry.champion()
     if told.get("version") != champion or _age(told) >= age:
         tagger = Tagger.load(resolve(order.registry.path))
-        learnt = manifest_of(current(order.dataset)).get("learnt", ())
-        tested = [record for record in load(order.dataset)["test"] if record.id not in learnt]
+        known = learnt(order.dataset)
+        tested = [record for record in load(order.dataset)["test"] if record.id not in known]
         found = drifted(tagger, tested, order.recent)
         order.registry.tell_drift(tagger.bundle.version, [drift.to_dict() for drift in found])
         told = order.registry.drift()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -79,14 +80,18 @@ def workers(running: Running) -> list[int]:
 
 
 def stripped(state: Path, job: dict[str, Any]) -> None:
-    """Wait until only `job.json` is left of a job: its other files go a moment after its end is told."""
+    """Wait until nothing but what is kept is left of a job that has ended: its end is told a moment before."""
     last, folder = time.monotonic() + 10, state / "jobs" / "kept" / job["id"]
-    while (names := [path.name for path in folder.iterdir()]) != ["job.json"]:
+    kept = {"job.json"} if job["state"] != "done" else {"job.json", "errors.json", job["result"]}
+    while (names := {path.name for path in folder.iterdir()}) != kept:
         assert time.monotonic() < last, names
         time.sleep(0.02)
 
 
 def left(state: Path) -> set[str]:
     """The files of all jobs in the folder, of those that are kept and those that are coming."""
+    for record in (state / "jobs" / "kept").glob("*/job.json"):
+        if (job := json.loads(record.read_bytes()))["ended"]:
+            stripped(state, job)
     paths = (path for part in ("kept", "incoming") for path in (state / "jobs" / part).rglob("*"))
     return {path.name for path in paths if path.is_file()}

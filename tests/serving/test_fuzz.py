@@ -14,7 +14,7 @@ from tests.serving.conftest import ROOT, Running
 
 
 def test_every_answer_is_one_that_the_description_promises(server: Running, tmp_path: Path) -> None:
-    # As a program, as those run it who check a service from outside; it also cannot parametrise tests of pytest 9.2.
+    # As a program, as those run it who check a service from outside.
     fuzz = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
